@@ -1,0 +1,154 @@
+#include "dpsupctl/client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+#include "base/units.hpp"
+
+namespace dpsup::ctl {
+namespace {
+
+tl::unexpected<Error> cannot_connect(const std::string& path, int error) {
+    const std::string reason = std::strerror(error);
+    if (error == EACCES || error == EPERM)
+        return fail("not_allowed", "may not open the control socket " + path + ": " + reason, "use sudo");
+    if (error == ENOENT || error == ECONNREFUSED || error == ENOTDIR)
+        return fail(
+            "not_running", "dpsupd is not running: nothing answers on " + path + " (" + reason + ")",
+            "start it with: systemctl start dpsupd; for one that listens elsewhere use --socket PATH");
+    return fail("not_running", "cannot connect to dpsupd on " + path + ": " + reason,
+                "see whether it is well: systemctl status dpsupd");
+}
+
+tl::unexpected<Error> broken_off(const std::string& path) {
+    return fail("no_answer", "dpsupd closed the connection on " + path + " before its answer was whole",
+                "see whether it ended: systemctl status dpsupd");
+}
+
+tl::unexpected<Error> no_answer(const std::string& path, Duration waited) {
+    return fail("no_answer",
+                "dpsupd took the request on " + path + " but gave no answer within " +
+                    format_duration_rounded(waited),
+                "see whether it hangs: systemctl status dpsupd");
+}
+
+int poll_timeout(std::optional<Duration> patience) {
+    if (!patience) return -1;
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(*patience).count();
+    return milliseconds > INT_MAX ? INT_MAX : static_cast<int>(milliseconds);
+}
+
+}  // namespace
+
+Client::~Client() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Result<void> Client::open() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    parser_ = ReplyParser();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path_.empty() || path_.size() >= sizeof address.sun_path)
+        return fail("not_running", "no socket can have this path: " + path_,
+                    "give a shorter one with --socket");
+    std::memcpy(address.sun_path, path_.data(), path_.size());
+    fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return cannot_connect(path_, errno);
+    return {};
+}
+
+Result<void> Client::send_request(std::string_view method, std::string_view target, std::string_view body,
+                                  bool close_after) {
+    if (auto opened = open(); !opened) return opened;
+    std::string text(method);
+    text.append(" ").append(target).append(" HTTP/1.1\r\nHost: dpsup\r\n");
+    if (close_after) text.append("Connection: close\r\n");
+    if (!body.empty())
+        text.append("Content-Type: application/json\r\nContent-Length: ")
+            .append(std::to_string(body.size()))
+            .append("\r\n");
+    text.append("\r\n").append(body);
+    std::string_view left = text;
+    while (!left.empty()) {
+        const auto sent = ::send(fd_, left.data(), left.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return {};  // refused midway, as an oversized one is: the answer says why
+        left.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return {};
+}
+
+Result<bool> Client::read_some(std::optional<Duration> patience) {
+    pollfd waiting{fd_, POLLIN, 0};
+    const int ready = ::poll(&waiting, 1, poll_timeout(patience));
+    if (ready == 0) return false;
+    if (ready < 0) return errno == EINTR ? Result<bool>(true) : Result<bool>(broken_off(path_));
+    std::array<char, std::size_t{64} * 1024> buffer;
+    const auto size = ::recv(fd_, buffer.data(), buffer.size(), 0);
+    if (size < 0) return errno == EINTR ? Result<bool>(true) : Result<bool>(broken_off(path_));
+    if (size == 0 && !parser_.end()) return broken_off(path_);
+    if (size > 0 && !parser_.feed({buffer.data(), static_cast<std::size_t>(size)}))
+        return fail("no_answer", "what answers on " + path_ + " does not speak dpsup's protocol",
+                    "see what it is: ss -xlp");
+    return true;
+}
+
+Result<Answer> Client::read_answer(std::optional<Duration> patience) {
+    while (!parser_.done()) {
+        auto read = read_some(patience);
+        if (!read) return tl::unexpected<Error>(std::move(read.error()));
+        if (!*read) return no_answer(path_, *patience);
+    }
+    return Answer{parser_.status(), parser_.take_body()};
+}
+
+Result<Answer> Client::ask(std::string_view method, std::string_view target, std::string_view body,
+                           std::optional<Duration> patience) {
+    if (auto sent = send_request(method, target, body, true); !sent)
+        return tl::unexpected<Error>(std::move(sent.error()));
+    return read_answer(patience);
+}
+
+Result<Answer> Client::open_stream(std::string_view target) {
+    constexpr Duration patience = std::chrono::seconds(30);
+    if (auto sent = send_request("GET", target, {}, false); !sent)
+        return tl::unexpected<Error>(std::move(sent.error()));
+    lines_.clear();
+    while (!parser_.head_done()) {
+        auto read = read_some(patience);
+        if (!read) return tl::unexpected<Error>(std::move(read.error()));
+        if (!*read) return no_answer(path_, patience);
+    }
+    if (parser_.status() != 200) return read_answer(patience);
+    return Answer{200, {}};
+}
+
+Result<std::optional<std::string>> Client::next_line(Duration patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        lines_ += parser_.take_body();
+        if (const auto end = lines_.find('\n'); end != std::string::npos) {
+            std::string line = lines_.substr(0, end);
+            lines_.erase(0, end + 1);
+            return line;
+        }
+        if (parser_.done()) return broken_off(path_);
+        const auto left = deadline - std::chrono::steady_clock::now();
+        if (left < Duration::zero()) return std::nullopt;
+        auto read = read_some(left);
+        if (!read) return tl::unexpected<Error>(std::move(read.error()));
+        if (!*read) return std::nullopt;
+    }
+}
+
+}  // namespace dpsup::ctl

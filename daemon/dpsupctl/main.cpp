@@ -1,0 +1,14 @@
+// dpsupctl: arguments -> request, reply -> text.
+#include <csignal>
+#include <exception>
+
+#include "dpsupctl/arguments.hpp"
+
+int main(int argc, char** argv) {
+    std::signal(SIGPIPE, SIG_IGN);  // a write that fails says so itself
+    try {
+        return static_cast<int>(dpsup::ctl::run(argc, argv));
+    } catch (const std::exception& problem) {  // out of memory
+        return static_cast<int>(dpsup::ctl::report({"failed", problem.what()}, false));
+    }
+}

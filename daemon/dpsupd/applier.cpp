@@ -1,0 +1,133 @@
+#include "applier.hpp"
+
+#include <boost/asio/post.hpp>
+#include <memory>
+#include <utility>
+
+#include "base/text.hpp"
+
+namespace dpsup {
+namespace {
+
+control::PlanReply to_reply(const config::Difference& difference) {
+    control::PlanReply reply;
+    for (const config::Operation& operation : difference.operations)
+        reply.operations.push_back(
+            {operation.service, std::string(config::to_string(operation.action)), operation.causes});
+    if (!difference.settings.empty()) reply.operations.push_back({"[daemon]", "update", difference.settings});
+    reply.warnings = difference.warnings;
+    return reply;
+}
+
+}  // namespace
+
+Error to_error(const std::vector<config::Diagnostic>& diagnostics) {
+    std::string text = "the configuration has errors:\n" + config::render(diagnostics);
+    while (text.ends_with('\n')) text.pop_back();
+    return {"invalid_config", std::move(text),
+            "the running configuration goes on; mend the files and apply again"};
+}
+
+Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, std::string config_file,
+                 config::Config first)
+    : context_(context),
+      engine_(engine),
+      memory_(memory),
+      config_file_(std::move(config_file)),
+      catalogue_(std::move(first)) {
+    engine_.remember_done_as([this](ServiceId id) {
+        const io::ServiceConfig config = engine_.world().config_of(id);
+        return config ? config::fingerprint(*config) : std::string();
+    });
+}
+
+Applier::~Applier() {
+    reader_.join();
+}
+
+core::ServiceChange Applier::add(const config::Service& service) const {
+    const io::RememberedService remembered = memory_.of(service.name);
+    core::ServiceChange change;
+    change.change = core::Change::add;
+    change.service = *catalogue_.id_of(service.name);
+    change.policy = service.policy;
+    change.wanted_up = remembered.wanted_up;
+    change.done = !remembered.done_as.empty() && remembered.done_as == config::fingerprint(service);
+    return change;
+}
+
+void Applier::start() {
+    core::ConfigLoaded event;
+    event.budget = catalogue_.config().daemon.restart_budget;
+    for (const config::Service& service : catalogue_.config().services) {
+        event.changes.push_back(add(service));
+        engine_.world().configure(event.changes.back().service, catalogue_.service(service.name));
+    }
+    engine_.feed(event);
+}
+
+void Applier::load(Loaded loaded) {
+    boost::asio::post(reader_, [this, loaded = std::move(loaded),
+                                work = boost::asio::make_work_guard(context_)] {
+        auto outcome =
+            std::make_shared<config::LoadOutcome>(config::load(config_file_, config::process_environment()));
+        boost::asio::post(context_, [loaded, outcome] { loaded(std::move(*outcome)); });
+    });
+}
+
+Result<control::PlanReply> Applier::plan_for(const config::LoadOutcome& outcome) const {
+    if (!outcome.config) return tl::unexpected(to_error(outcome.diagnostics));
+    control::PlanReply reply = to_reply(config::difference(catalogue_.config(), *outcome.config));
+    for (const config::Diagnostic& diagnostic : outcome.diagnostics)
+        reply.warnings.push_back(config::render(diagnostic));
+    return reply;
+}
+
+void Applier::plan(Reply reply) {
+    load([this, reply = std::move(reply)](const config::LoadOutcome& outcome) { reply(plan_for(outcome)); });
+}
+
+void Applier::apply(const std::string& by, Reply reply) {
+    load([this, by, reply = std::move(reply)](config::LoadOutcome outcome) {
+        if (engine_.supervisor().shutting_down())
+            return reply(fail("shutting_down", "dpsupd is shutting down and applies nothing"));
+        Result<control::PlanReply> plan = plan_for(outcome);
+        if (plan) {
+            const config::Difference difference = config::difference(catalogue_.config(), *outcome.config);
+            carry_out(difference.operations, std::move(*outcome.config));
+        }
+        reply(std::move(plan));
+    });
+}
+
+void Applier::carry_out(const std::vector<config::Operation>& operations, config::Config wanted) {
+    const std::map<std::string, ServiceId> before = catalogue_.ids();
+    // The paths of a running daemon stay what they are until it is started anew.
+    config::Daemon daemon = wanted.daemon;
+    daemon.socket = catalogue_.config().daemon.socket;
+    daemon.state_dir = catalogue_.config().daemon.state_dir;
+    daemon.runtime_dir = catalogue_.config().daemon.runtime_dir;
+    daemon.log_dir = catalogue_.config().daemon.log_dir;
+    wanted.daemon = std::move(daemon);
+    catalogue_.adopt(std::move(wanted));
+
+    core::ConfigLoaded event;
+    event.budget = catalogue_.config().daemon.restart_budget;
+    for (const config::Operation& operation : operations) {
+        if (operation.action == core::Change::remove) {
+            event.changes.push_back(
+                {core::Change::remove, before.at(operation.service), {}, "removed", {}, false});
+            continue;
+        }
+        const io::ServiceConfig service = catalogue_.service(operation.service);
+        core::ServiceChange change = add(*service);
+        change.change = operation.action;
+        change.cause = listed(operation.causes);
+        event.changes.push_back(std::move(change));
+    }
+    for (const auto& [name, id] : catalogue_.ids()) engine_.world().configure(id, catalogue_.service(name));
+    engine_.feed(event);
+    if (applied_) applied_(catalogue_.config());
+}
+
+}  // namespace dpsup

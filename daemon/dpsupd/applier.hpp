@@ -1,0 +1,62 @@
+// Configuration -> running. Reads and checks the files off the loop's thread, takes the difference between
+// them and what runs, and tells it to the brain as one event. Start and reload are the same path: at the
+// start nothing runs.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "catalogue.hpp"
+#include "config/difference.hpp"
+#include "config/load.hpp"
+#include "control/backend.hpp"
+#include "engine.hpp"
+
+namespace dpsup {
+
+class Applier {
+public:
+    using Reply = std::function<void(Result<control::PlanReply>)>;
+
+    Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, std::string config_file,
+            config::Config first);
+    ~Applier();
+
+    // Starts what the first configuration wants.
+    void start();
+
+    // What an apply would do now. Changes nothing.
+    void plan(Reply reply);
+
+    // Runs the files' configuration from now on; where they have errors, nothing changes.
+    void apply(const std::string& by, Reply reply);
+
+    // Told after each apply, for what holds beside the services.
+    void on_applied(std::function<void(const config::Config&)> applied) { applied_ = std::move(applied); }
+
+    [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
+
+private:
+    using Loaded = std::function<void(config::LoadOutcome)>;
+
+    void load(Loaded loaded);
+    [[nodiscard]] Result<control::PlanReply> plan_for(const config::LoadOutcome& outcome) const;
+    void carry_out(const std::vector<config::Operation>& operations, config::Config wanted);
+    [[nodiscard]] core::ServiceChange add(const config::Service& service) const;
+
+    boost::asio::io_context& context_;
+    Engine& engine_;
+    Memory& memory_;
+    std::string config_file_;
+    Catalogue catalogue_;
+    std::function<void(const config::Config&)> applied_;
+    boost::asio::thread_pool reader_{1};
+};
+
+// All diagnostics as one error: its message has a line each.
+[[nodiscard]] Error to_error(const std::vector<config::Diagnostic>& diagnostics);
+
+}  // namespace dpsup

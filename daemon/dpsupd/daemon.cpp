@@ -1,0 +1,128 @@
+#include "daemon.hpp"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "control/api.hpp"
+#include "engine_backend.hpp"
+#include "io/http/server.hpp"
+#include "io/process/cgroup_root.hpp"
+#include "io/state/state_store.hpp"
+#include "io/systemd/notifier.hpp"
+#include "io/systemd/services_scope.hpp"
+#include "lifecycle.hpp"
+#include "log.hpp"
+
+namespace dpsup {
+namespace {
+
+constexpr const char* services_scope = "dpsup-services.scope";
+
+// Thousands of services and probes hold descriptors; the services themselves get the usual limit back.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log_warning("cannot raise the limit of open files");
+}
+
+Result<io::http::Listener> open_socket(const std::string& path) {
+    if (io::UniqueFd activated = io::take_activated_socket()) {
+        Result<io::http::Listener> listener = io::http::Listener::adopt(activated.get());
+        if (listener) (void)activated.release();
+        return listener;
+    }
+    return io::http::Listener::create(path);
+}
+
+Result<void> make_directory(const std::string& path) {
+    for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+        const std::string part = path.substr(0, end);
+        if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
+            return fail("no_directory", "create " + part + ": " + std::generic_category().message(errno));
+        if (end == std::string::npos) return {};
+    }
+}
+
+// Started by systemd: in a scope beside our own unit. Else below our own cgroup.
+io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd) {
+    if (by_systemd) {
+        const Result<io::ServicesScope> scope = io::open_services_scope(services_scope);
+        if (scope) return io::cgroup_root_in(scope->cgroup);
+        log_error(scope.error());
+    }
+    return io::choose_cgroup_root(daemon.state_dir);
+}
+
+io::ProcessHostOptions process_options(const config::Daemon& daemon, bool by_systemd) {
+    io::ProcessHostOptions options;
+    options.runtime_dir = daemon.runtime_dir;
+    options.log_dir = daemon.log_dir;
+    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd);
+    if (root.path.empty())
+        log_warning("without cgroups: " + root.reason);
+    else
+        log_info(root.reason);
+    options.cgroup_root = root.path;
+    return options;
+}
+
+control::Roles make_roles(const config::Control& control) {
+    control::Roles roles(control, geteuid());
+    for (const std::string& warning : roles.warnings()) log_warning(warning);
+    return roles;
+}
+
+// Everything that lives as long as the daemon, in the order in which it is opened.
+Result<int> run(const std::string& config_file, config::Config config) {
+    const config::Daemon paths = config.daemon;
+    const bool by_systemd = io::started_by_systemd();
+    if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
+    Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
+    if (!store) return tl::unexpected(store.error());
+    Result<io::Remembered> remembered = store->load();
+    if (!remembered) return tl::unexpected(remembered.error());
+    Result<io::http::Listener> listener = open_socket(paths.socket);
+    if (!listener) return tl::unexpected(listener.error());
+
+    boost::asio::io_context context(1);
+    Memory memory(context, std::move(*store), std::move(*remembered));
+    Engine engine(context, std::random_device{}(), memory);
+    if (Result<void> opened = engine.world().open(process_options(paths, by_systemd)); !opened)
+        return tl::unexpected(opened.error());
+    Applier applier(context, engine, memory, config_file, std::move(config));
+    EngineBackend backend(engine, applier, memory);
+    control::Api api(backend, make_roles(applier.catalogue().config().control), DPSUP_VERSION);
+    applier.on_applied([&api](const config::Config& applied) {
+        set_log_level(applied.daemon.log_level);
+        api.set_roles(make_roles(applied.control));
+    });
+    io::http::Server server(context, std::move(*listener), api);
+    Lifecycle lifecycle(context, engine, applier);
+    lifecycle.ready();
+    applier.start();
+    context.run();
+    server.stop();
+    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(services_scope);
+    return lifecycle.was_forced() ? 1 : 0;
+}
+
+}  // namespace
+
+int run_daemon(const std::string& config_file, config::Config config) {
+    set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
+               config.daemon.log_level);
+    raise_descriptor_limit();
+    const Result<int> ended = run(config_file, std::move(config));
+    if (ended) return *ended;
+    log_error(ended.error());
+    return 1;
+}
+
+}  // namespace dpsup

@@ -1,0 +1,41 @@
+// What the control API may see and do: control::Backend, over the engine and the running configuration.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+
+#include "applier.hpp"
+#include "control/backend.hpp"
+#include "engine.hpp"
+
+namespace dpsup {
+
+class EngineBackend : public control::Backend {
+public:
+    EngineBackend(Engine& engine, Applier& applier, Memory& memory)
+        : engine_(engine), applier_(applier), memory_(memory) {}
+
+    [[nodiscard]] control::HostStatus status() const override;
+    [[nodiscard]] Result<control::ServiceStatus> status_of(const std::string& service) const override;
+    [[nodiscard]] Result<control::Explanation> explain(const std::string& service) const override;
+    void command(control::CommandRequest request, std::function<void(Result<control::CommandReply>)> reply,
+                 std::weak_ptr<void> alive) override;
+    void plan(std::function<void(Result<control::PlanReply>)> reply) override;
+    void apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) override;
+    [[nodiscard]] std::shared_ptr<void> subscribe(
+        std::function<void(const control::Decision&)> listener) override;
+    [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
+
+private:
+    [[nodiscard]] control::ServiceStatus status_from(const core::Service& service) const;
+    [[nodiscard]] Result<core::Command> resolve(const control::CommandRequest& request) const;
+    [[nodiscard]] std::vector<std::string> warnings_before(const core::Command& command) const;
+    [[nodiscard]] control::CommandReply outcome(const std::vector<core::Target>& targets,
+                                                const std::vector<std::string>& names, bool waited) const;
+    [[nodiscard]] Error unknown_service(const std::string& name) const;
+
+    Engine& engine_;
+    Applier& applier_;
+    Memory& memory_;
+};
+
+}  // namespace dpsup

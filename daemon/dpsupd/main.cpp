@@ -1,0 +1,48 @@
+// dpsupd: reads the configuration, opens everything, and runs the loop until it is told to end.
+#include <malloc.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "base/time.hpp"
+#include "config/load.hpp"
+#include "daemon.hpp"
+
+namespace {
+
+// sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the file.
+constexpr int exit_config = 78;
+
+int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
+    std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
+    if (!outcome.config) return 1;
+    std::printf("%s is valid: %zu services\n", file.c_str(), outcome.config->services.size());
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    // One loop does the work; an arena for each helper thread would only cost memory.
+    mallopt(M_ARENA_MAX, 1);
+
+    CLI::App app{
+        "dpsupd supervises the services of a host: starts them in dependency order, watches and restarts "
+        "them."};
+    std::string config_file = "/etc/dpsup/dpsup.toml";
+    bool check_only = false;
+    app.add_option("--config", config_file, "The configuration; conf.d/*.toml beside it is read after it")
+        ->capture_default_str();
+    app.add_flag("--check", check_only,
+                 "Read and check the configuration, say what is wrong with it, and end");
+    app.set_version_flag("--version", "dpsupd " DPSUP_VERSION);
+    CLI11_PARSE(app, argc, argv);
+
+    dpsup::config::LoadOutcome outcome =
+        dpsup::config::load(config_file, dpsup::config::process_environment());
+    if (check_only) return check(outcome, config_file);
+    std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
+    if (!outcome.config) return exit_config;
+    return dpsup::run_daemon(config_file, std::move(*outcome.config));
+}

@@ -1,0 +1,49 @@
+// What the daemon remembers across its own end, written behind the loop's back: changes are collected, and
+// one thread writes them, so that a slow disk holds up nobody but those who asked to know.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "base/time.hpp"
+#include "io/state/state_store.hpp"
+
+namespace dpsup {
+
+class Memory {
+public:
+    // Called with nothing once the changes are on disk, or with the error that keeps them from it.
+    using Saved = std::function<void(const std::optional<Error>&)>;
+
+    Memory(boost::asio::io_context& context, io::StateStore store, io::Remembered remembered);
+    ~Memory();
+
+    [[nodiscard]] io::RememberedService of(const std::string& service) const;
+    void set(const std::string& service, const io::RememberedService& remembered);
+    void forget(const std::string& service) { set(service, {}); }
+
+    // Tells when everything that was set before is saved (at once where it is).
+    void when_saved(Saved saved);
+
+private:
+    void save_soon();
+    void save();
+    void take(const Result<void>& result);
+
+    boost::asio::io_context& context_;
+    io::StateStore store_;
+    io::Remembered remembered_;
+    bool dirty_ = false;
+    bool saving_ = false;
+    bool scheduled_ = false;
+    std::vector<Saved> waiting_;      // for a save that has not begun
+    std::vector<Saved> being_saved_;  // for the one under way
+    Duration retry_wait_ = std::chrono::seconds(1);
+    boost::asio::steady_timer retry_;
+    boost::asio::thread_pool writer_{1};
+};
+
+}  // namespace dpsup

@@ -1,0 +1,45 @@
+// Commands that wait (`--wait`): stored targets, answered by a later transition or by their time-out. The
+// asker does not poll, and neither do we.
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <list>
+#include <memory>
+#include <vector>
+
+#include "core/supervise/supervisor.hpp"
+#include "core/supervise/target.hpp"
+
+namespace dpsup {
+
+class Waits {
+public:
+    // Called once, when no target is pending any more, or with true when the time is up.
+    using Done = std::function<void(bool timed_out)>;
+
+    Waits(boost::asio::io_context& context, const core::Supervisor& supervisor)
+        : context_(context), supervisor_(supervisor) {}
+
+    // `alive`: an asker that has gone frees its place.
+    void add(std::vector<core::Target> targets, Duration timeout, std::weak_ptr<void> alive, Done done);
+
+    // After a step in which something moved.
+    void look();
+
+private:
+    struct Wait {
+        std::vector<core::Target> targets;
+        std::weak_ptr<void> alive;
+        Done done;
+        boost::asio::steady_timer timer;
+    };
+
+    [[nodiscard]] bool is_over(const Wait& wait) const;
+
+    boost::asio::io_context& context_;
+    const core::Supervisor& supervisor_;
+    std::list<Wait> waits_;
+};
+
+}  // namespace dpsup

@@ -1,0 +1,130 @@
+#include "world.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "io/clock.hpp"
+#include "log.hpp"
+
+namespace dpsup {
+namespace {
+
+io::ExecResult to_exec_result(io::CommandResult result) {
+    using End = io::CommandResult::End;
+    using Kind = io::ExecResult::Kind;
+    switch (result.end) {
+        case End::exited:
+            return {Kind::exited, result.code, std::move(result.detail), {}};
+        case End::signaled:
+            return {Kind::signaled, result.code, std::move(result.detail), {}};
+        case End::timed_out:
+            return {Kind::timed_out, 0, std::move(result.detail), {}};
+        case End::refused:
+            return {Kind::not_started, 0, {}, std::move(result.detail)};
+    }
+    return {};
+}
+
+bool has_log_probe(const config::Service& service) {
+    return std::ranges::any_of(service.targets, [](const config::ProbeTarget& target) {
+        return std::holds_alternative<config::LogProbe>(target);
+    });
+}
+
+}  // namespace
+
+World::World(boost::asio::io_context& context, Sink sink) : context_(context), sink_(std::move(sink)) {}
+
+Result<void> World::open(io::ProcessHostOptions options) {
+    paths_ = {options.log_dir, options.journal_socket};
+    auto processes = io::ProcessHost::create(context_, std::move(options), sink_, log_service_warning);
+    if (!processes) return tl::unexpected(processes.error());
+    processes_ = std::move(*processes);
+    // The command's tree is killed by its own time-out or with its service's, whichever comes first.
+    const auto exec = [this](const io::ExecRequest& request, std::function<void(io::ExecResult)> done) {
+        processes_->run_in_service(
+            request.service, request.command, request.timeout,
+            [done = std::move(done)](io::CommandResult result) { done(to_exec_result(std::move(result))); });
+        return std::function<void()>([] {});
+    };
+    const auto answer = [this](ServiceId id, Generation generation, core::Probed probed) {
+        sink_({id, generation, std::move(probed)});
+    };
+    probes_ = std::make_unique<io::ProbeRunner>(context_, answer, exec);
+    return {};
+}
+
+void World::configure(ServiceId id, io::ServiceConfig config) {
+    configs_[id] = std::move(config);
+}
+
+io::ServiceConfig World::config_of(ServiceId id) const {
+    const auto found = configs_.find(id);
+    return found == configs_.end() ? nullptr : found->second;
+}
+
+void World::perform(const core::Effect& effect) {
+    std::visit([&](const auto& action) { perform(effect, action); }, effect.action);
+}
+
+void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) {
+    io::ServiceConfig config = config_of(effect.service);
+    note_output_place(effect.service, *config);
+    processes_->launch(effect.service, effect.generation, std::move(config));
+}
+
+void World::perform(const core::Effect& effect, const core::SendSignal& signal) {
+    processes_->send_signal(effect.service, effect.generation, signal.signal, signal.whole_tree);
+}
+
+void World::perform(const core::Effect& effect, const core::KillTree& /*kill*/) {
+    processes_->kill_tree(effect.service, effect.generation);
+}
+
+void World::perform(const core::Effect& effect, const core::RunProbe& probe) {
+    const io::ServiceConfig config = config_of(effect.service);
+    if (probe.probe >= config->targets.size()) return;
+    const auto output = outputs_.find(effect.service);
+    probes_->run(effect.service, effect.generation, probe, config->targets[probe.probe],
+                 output == outputs_.end() ? io::OutputPlace{} : output->second);
+}
+
+void World::perform(const core::Effect& effect, const core::Reload& /*reload*/) {
+    processes_->reload(effect.service, effect.generation, config_of(effect.service));
+}
+
+void World::perform(const core::Effect& effect, const core::Forget& /*forget*/) {
+    probes_->forget(effect.service);
+    processes_->forget(effect.service);
+    configs_.erase(effect.service);
+    outputs_.erase(effect.service);
+}
+
+// Where a log probe begins to look: at what this instance writes, not at what an earlier one did.
+void World::note_output_place(ServiceId id, const config::Service& service) {
+    if (!has_log_probe(service)) return;
+    switch (io::resolve_target(service.process.log, paths_)) {
+        case config::LogConfig::Target::journal:
+            outputs_[id] = io::JournalOutput{service.name, io::now(), {}};
+            return;
+        case config::LogConfig::Target::file: {
+            const std::string path = io::log_file_of(service.name, paths_);
+            struct stat status{};
+            const bool there = ::stat(path.c_str(), &status) == 0;
+            outputs_[id] = io::FileOutput{path, there ? static_cast<std::uint64_t>(status.st_size) : 0};
+            return;
+        }
+        case config::LogConfig::Target::automatic:
+        case config::LogConfig::Target::none:
+            outputs_.erase(id);
+            return;
+    }
+}
+
+std::string World::status_text(ServiceId id) const {
+    return processes_->status_text(id);
+}
+
+}  // namespace dpsup

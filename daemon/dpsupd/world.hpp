@@ -1,0 +1,52 @@
+// The real world: carries the brain's effects out with the hands of lib/io, whose answers come back as
+// events. No decision is taken here.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "core/supervise/effect.hpp"
+#include "core/supervise/event.hpp"
+#include "io/journal/output.hpp"
+#include "io/probe/runner.hpp"
+#include "io/process/process_host.hpp"
+
+namespace dpsup {
+
+class World {
+public:
+    using Sink = std::function<void(core::ServiceEvent)>;
+
+    World(boost::asio::io_context& context, Sink sink);
+
+    // Before anything else; fails where processes cannot be supervised at all.
+    [[nodiscard]] Result<void> open(io::ProcessHostOptions options);
+
+    // The configuration with which the service is launched, probed and reloaded from now on.
+    void configure(ServiceId id, io::ServiceConfig config);
+    [[nodiscard]] io::ServiceConfig config_of(ServiceId id) const;
+
+    void perform(const core::Effect& effect);
+
+    [[nodiscard]] std::string status_text(ServiceId id) const;
+
+private:
+    void perform(const core::Effect& effect, const core::Launch& launch);
+    void perform(const core::Effect& effect, const core::SendSignal& signal);
+    void perform(const core::Effect& effect, const core::KillTree& kill);
+    void perform(const core::Effect& effect, const core::RunProbe& probe);
+    void perform(const core::Effect& effect, const core::Reload& reload);
+    void perform(const core::Effect& effect, const core::Forget& forget);
+    void note_output_place(ServiceId id, const config::Service& service);
+
+    boost::asio::io_context& context_;
+    Sink sink_;
+    std::unordered_map<ServiceId, io::ServiceConfig> configs_;
+    std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
+    io::OutputPaths paths_;
+    std::unique_ptr<io::ProcessHost> processes_;
+    std::unique_ptr<io::ProbeRunner> probes_;
+};
+
+}  // namespace dpsup

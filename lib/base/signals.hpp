@@ -1,0 +1,16 @@
+// Signals by name, as people write them ("SIGINT", "INT", "int", "2", "RTMIN+3") and as messages show them.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dpsup {
+
+// The signal's number, 1 to SIGRTMAX; nothing where `text` names none.
+[[nodiscard]] std::optional<int> parse_signal(std::string_view text);
+
+// "SIGINT", "SIGRTMIN+3"; "signal 99" for a number that is none.
+[[nodiscard]] std::string signal_name(int signal);
+
+}  // namespace dpsup

@@ -1,0 +1,20 @@
+// Small text helpers that several layers need.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dpsup {
+
+// The candidate that `word` most likely meant, by Damerau-Levenshtein distance; empty where none is near.
+[[nodiscard]] std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates);
+
+// "a, b and c".
+[[nodiscard]] std::string listed(const std::vector<std::string>& words);
+
+// Quotes a word for a message: "word", with control characters made visible.
+[[nodiscard]] std::string quoted(std::string_view word);
+
+}  // namespace dpsup

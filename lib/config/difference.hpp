@@ -1,0 +1,37 @@
+// The plan: what it takes to get from the configuration that runs to the one that is wanted. Pure; the engine
+// carries it out. Which change costs what is a column of the table of keys.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/model.hpp"
+#include "core/supervise/event.hpp"
+
+namespace dpsup::config {
+
+using Action = core::Change;
+
+struct Operation {
+    std::string service;
+    Action action = Action::add;
+    std::vector<std::string>
+        causes;  // "command changed: ["a"] -> ["b"]"; never a secret or a variable's value
+};
+
+struct Difference {
+    std::vector<Operation> operations;  // in dependency order; removals last, dependents first
+    std::vector<std::string> settings;  // of the daemon, that hold at once: "daemon.log_level changed: ..."
+    std::vector<std::string> warnings;  // what takes effect only when dpsupd is restarted
+};
+
+[[nodiscard]] Difference difference(const Config& running, const Config& wanted);
+
+[[nodiscard]] std::string_view to_string(Action action);
+
+// The definition of a service, as a hash of all keys whose change would restart it (FNV-1a, 64 bits, hexadecimal).
+// Tells whether a job that completed is still the same job; the contents of files are not part of it.
+[[nodiscard]] std::string fingerprint(const Service& service);
+
+}  // namespace dpsup::config

@@ -1,0 +1,92 @@
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "config/inputs.hpp"
+#include "config/load.hpp"
+#include "config/read_file.hpp"
+#include "config/toml_reader.hpp"
+
+namespace dpsup::config {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t files_max = 1000;
+
+Diagnostic error_about(const fs::path& file, Error error) {
+    return {{file.string()}, Severity::error, std::move(error.message), std::move(error.hint)};
+}
+
+// conf.d/*.toml in name order; hidden files are editors' leavings.
+Result<std::vector<fs::path>> further_files(const fs::path& folder) {
+    std::error_code error;
+    std::vector<fs::path> files;
+    fs::directory_iterator entries(folder, error);
+    if (error == std::errc::no_such_file_or_directory) return files;
+    for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+        const fs::path& path = entries->path();
+        if (path.extension() == ".toml" && !path.filename().string().starts_with('.')) files.push_back(path);
+        if (files.size() > files_max) return fail("too_many_files", "holds more than 1000 files");
+    }
+    if (error) return fail("unreadable", "cannot be listed: " + error.message());
+    std::ranges::sort(files);
+    return files;
+}
+
+void read_source(const fs::path& file, std::string hint, std::vector<Source>& sources,
+                 std::vector<Diagnostic>& problems) {
+    auto text = read_file(file.string(), file_size_max);
+    if (!text) {
+        problems.push_back(error_about(file, text.error()));
+        if (problems.back().hint.empty()) problems.back().hint = std::move(hint);
+        return;
+    }
+    sources.push_back({file.string(), std::move(*text)});
+}
+
+std::string host_name() {
+    std::array<char, 256> buffer{};
+    if (gethostname(buffer.data(), buffer.size() - 1) != 0) return "localhost";
+    return buffer.data();
+}
+
+LoadOutcome load_files(const fs::path& main_file, const Environment& environment,
+                       const LoadOptions& options) {
+    std::vector<Source> sources;
+    LoadOutcome outcome;
+    read_source(main_file, "name another file with --config, or write this one", sources,
+                outcome.diagnostics);
+    const fs::path folder = main_file.parent_path() / "conf.d";
+    if (auto files = further_files(folder))
+        for (const fs::path& file : *files) read_source(file, {}, sources, outcome.diagnostics);
+    else
+        outcome.diagnostics.push_back(error_about(folder, files.error()));
+    if (!outcome.diagnostics.empty()) return outcome;
+    outcome = load_sources(sources, environment);
+    if (!outcome.config) return outcome;
+    if (outcome.config->host.name.empty()) outcome.config->host.name = host_name();
+    if (options.digest_inputs) digest_inputs(*outcome.config, outcome.diagnostics);
+    return outcome;
+}
+
+}  // namespace
+
+LoadOutcome load(const fs::path& main_file, const Environment& environment, const LoadOptions& options) {
+    LoadOutcome outcome = load_files(main_file, environment, options);
+    // The texts and trees were several times the size of what is kept, and the daemon stays small.
+    malloc_trim(0);
+    return outcome;
+}
+
+Environment process_environment() {
+    return [](std::string_view name) -> std::optional<std::string> {
+        const char* value = std::getenv(std::string(name).c_str());
+        return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+    };
+}
+
+}  // namespace dpsup::config

@@ -1,0 +1,50 @@
+// Effects are requests from the brain to the world. Any of them, and any answer, may be lost, late or
+// doubled; the brain asks again or gives up by its own deadlines. Those of one service are carried out in the
+// order in which they were asked for: a KillTree that has been answered leaves no earlier Launch behind it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/time.hpp"
+
+namespace dpsup::core {
+
+// Start the instance `generation`. Answer: Launched or LaunchFailed.
+struct Launch {};
+
+// Send a signal. Answer: none; an exit is its own event.
+struct SendSignal {
+    int signal = 15;
+    bool whole_tree = false;  // false: the main process only
+};
+
+// SIGKILL everything that is left of the service, of this and any earlier instance. Answer: Emptied, once
+// nothing is left (at once where nothing was).
+struct KillTree {};
+
+// Run one probe. Answer: Probed with the same sequence, before `timeout` has passed or soon after.
+struct RunProbe {
+    std::uint32_t probe = 0;
+    std::uint64_t sequence = 0;
+    Duration timeout{};
+};
+
+// Send the reload signal or run the reload command. Answer: Reloaded.
+struct Reload {};
+
+// Nothing of the service is left: release what is held for it. Its id is never used again.
+struct Forget {};
+
+using Action = std::variant<Launch, SendSignal, KillTree, RunProbe, Reload, Forget>;
+
+struct Effect {
+    ServiceId service;
+    Generation generation;
+    Action action;
+};
+
+}  // namespace dpsup::core

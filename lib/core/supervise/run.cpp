@@ -1,0 +1,191 @@
+// An instance from its launch until nothing is left of it.
+#include <algorithm>
+
+#include "base/units.hpp"
+#include "core/supervise/moves.hpp"
+#include "core/supervise/words.hpp"
+
+namespace dpsup::core {
+namespace {
+
+// A launch is answered at once but for slow user look-ups; past this the answer was lost.
+constexpr Duration launch_answer_timeout = std::chrono::seconds(30);
+
+// SIGKILL again, in case it or its answer was lost; doubling, since a process in the kernel (state D) takes
+// its time.
+constexpr Duration kill_again = std::chrono::seconds(1);
+constexpr Duration kill_again_max = std::chrono::seconds(30);
+
+bool gates_the_others(const ProbePolicy& policy) {
+    return policy.role == ProbeRole::startup;
+}
+
+bool gates_readiness(const ProbePolicy& policy) {
+    return policy.role != ProbeRole::liveness;
+}
+
+bool startup_passed(const Service& service) {
+    const Run& run = *service.run;
+    for (std::size_t i = 0; i < run.probes.size(); ++i)
+        if (gates_the_others(service.policy.probes[i]) && !run.probes[i].passed_once &&
+            run.probes[i].verdict != ProbeVerdict::passing)
+            return false;
+    return true;
+}
+
+// A startup probe that has passed is over; the others wait for it.
+bool is_active(const Service& service, std::size_t i) {
+    const bool passed = service.run->probes[i].verdict == ProbeVerdict::passing;
+    return gates_the_others(service.policy.probes[i]) ? !passed : startup_passed(service);
+}
+
+bool is_well(const Service& service) {
+    const Run& run = *service.run;
+    if (run.phase != RunPhase::running || service.policy.kind == Kind::job) return false;
+    if (service.policy.notify && !run.notified_ready) return false;
+    for (std::size_t i = 0; i < run.probes.size(); ++i) {
+        const ProbeVerdict verdict = run.probes[i].verdict;
+        if (verdict == ProbeVerdict::failing) return false;
+        if (gates_readiness(service.policy.probes[i]) && verdict != ProbeVerdict::passing) return false;
+    }
+    return true;
+}
+
+void follow_ending(Service& service, Instant now, Output& output) {
+    Run& run = *service.run;
+    if (now >= run.leftovers_at) {
+        run.leftovers_at = instant_never;
+        ask(service, SendSignal{15, true}, output);
+        remark(service, "its main process is gone; asked what is left of it to end", output);
+    }
+    if (now < run.kill_at) return;
+    if (run.phase == RunPhase::asked) remark(service, "did not stop in time; SIGKILL to all of it", output);
+    kill_tree(service, now, output);
+}
+
+}  // namespace
+
+void launch(Service& service, const std::string& reason, Instant now, Output& output) {
+    if (service.generation.value > 0) ++service.restarts;
+    ++service.generation.value;
+    service.restart_wanted = false;
+    service.restart_when_back = false;
+    service.stop_timeout.reset();
+    Run& run = service.run.emplace();
+    run.generation = service.generation;
+    run.launched_at = now;
+    run.answer_deadline = after(now, launch_answer_timeout);
+    run.probes.resize(service.policy.probes.size());
+    if (service.policy.start_timeout > Duration::zero())
+        run.start_deadline = after(now, service.policy.start_timeout);
+    ask(service, Launch{}, output);
+    enter(service, State::starting, reason, now, output);
+}
+
+void begin_stop(Service& service, EndCause cause, const std::string& reason, Instant now, Output& output) {
+    Run& run = *service.run;
+    run.cause = cause;
+    run.ended_at = now;
+    run.end_reason = reason;
+    enter(service, State::stopping, reason, now, output);
+    const Duration patience = service.stop_timeout.value_or(service.policy.stop_timeout);
+    if (patience <= Duration::zero() || cause == EndCause::launch_unanswered) {
+        kill_tree(service, now, output);
+        return;
+    }
+    run.phase = RunPhase::asked;
+    run.kill_at = after(now, patience);
+    ask(service, SendSignal{service.policy.stop_signal, false}, output);
+}
+
+void kill_tree(Service& service, Instant now, Output& output) {
+    Run& run = *service.run;
+    run.phase = RunPhase::killing;
+    run.leftovers_at = instant_never;
+    run.kill_wait = run.kills == 0 ? kill_again : std::min(run.kill_wait * 2, kill_again_max);
+    run.kill_at = after(now, run.kill_wait);
+    if (++run.kills == 3)
+        remark(service, "still has processes after SIGKILL; they may hang in the kernel", output);
+    ask(service, KillTree{}, output);
+}
+
+void begin_probes(Service& service, Instant now) {
+    Run& run = *service.run;
+    for (std::size_t i = 0; i < run.probes.size(); ++i)
+        if (is_active(service, i) && run.probes[i].next_at == instant_never)
+            begin(run.probes[i], service.policy.probes[i], now);
+}
+
+void run_due_probes(Service& service, Instant now, Output& output) {
+    if (!service.run || service.run->phase != RunPhase::running) return;
+    Run& run = *service.run;
+    for (std::size_t i = 0; i < run.probes.size(); ++i) {
+        const ProbePolicy& policy = service.policy.probes[i];
+        if (is_active(service, i) && run_if_due(run.probes[i], policy, now))
+            ask(service, RunProbe{static_cast<std::uint32_t>(i), run.probes[i].sequence, policy.timeout},
+                output);
+    }
+}
+
+void update_readiness(Service& service, const std::string& reason, Instant now, Output& output) {
+    const bool well = is_well(service);
+    switch (service.state) {
+        case State::starting:
+            if (!well) return;
+            service.run->was_ready = true;
+            service.run->start_deadline = instant_never;
+            enter(service, State::ready, reason, now, output);
+            return;
+        case State::ready:
+            if (!well) enter(service, State::unhealthy, reason, now, output);
+            return;
+        case State::unhealthy:
+            if (well) enter(service, State::ready, reason, now, output);
+            return;
+        case State::stopped:
+        case State::waiting:
+        case State::stopping:
+        case State::backoff:
+        case State::failed:
+        case State::done:
+        case State::unknown:
+            return;
+    }
+}
+
+void follow_deadlines(Service& service, Instant now, Output& output) {
+    Run& run = *service.run;
+    if (run.phase == RunPhase::asked || run.phase == RunPhase::killing) {
+        follow_ending(service, now, output);
+        return;
+    }
+    const auto lasted = [&] { return format_duration_rounded(now - run.launched_at); };
+    if (now >= run.answer_deadline)
+        begin_stop(service, EndCause::launch_unanswered, "its launch was not confirmed", now, output);
+    else if (now >= run.start_deadline)
+        begin_stop(service, EndCause::start_timeout,
+                   (service.policy.kind == Kind::job ? "was not done after " : "was not ready after ") +
+                       lasted() + " (start_timeout)",
+                   now, output);
+    else if (now >= run.watchdog_deadline)
+        begin_stop(service, EndCause::watchdog,
+                   "sent no WATCHDOG=1 for " + format_duration_rounded(service.policy.watchdog), now, output);
+}
+
+Instant next_deadline(const Service& service, const Run& run) {
+    Instant next = std::min({run.answer_deadline, run.start_deadline, run.watchdog_deadline});
+    switch (run.phase) {
+        case RunPhase::launching:
+            return next;
+        case RunPhase::asked:
+        case RunPhase::killing:
+            return std::min(run.leftovers_at, run.kill_at);
+        case RunPhase::running:
+            break;
+    }
+    for (std::size_t i = 0; i < run.probes.size(); ++i)
+        if (is_active(service, i)) next = std::min(next, run.probes[i].next_at);
+    return next;
+}
+
+}  // namespace dpsup::core

@@ -1,0 +1,102 @@
+// What comes after an instance: rest, another launch at once, or a retry later.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/units.hpp"
+#include "core/supervise/moves.hpp"
+#include "core/supervise/words.hpp"
+
+namespace dpsup::core {
+namespace {
+
+// splitmix64 (Steele, Lea and Flood, 2014), as a hash of what tells one retry from another.
+double chance(std::uint64_t seed, const std::string& name, Generation generation) {
+    std::uint64_t x = seed ^ std::hash<std::string>{}(name) ^ (generation.value * 0x9e3779b97f4a7c15ULL);
+    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
+    x ^= x >> 31U;
+    return static_cast<double>(x >> 11U) * 0x1.0p-53;
+}
+
+Duration delay_before_retry(const Service& service, std::uint64_t seed) {
+    const RestartPolicy& policy = service.policy.restart;
+    const double longest = static_cast<double>(policy.delay_max.count());
+    const double grown = static_cast<double>(policy.delay.count()) * std::pow(policy.factor, service.attempt);
+    const double spread = 1 + policy.jitter * (2 * chance(seed, service.policy.name, service.generation) - 1);
+    return Duration(std::llround(std::min(grown, longest) * spread));
+}
+
+std::string how_it_ended(const Run& run) {
+    const std::string lasted = " after " + format_duration_rounded(run.ended_at - run.launched_at);
+    if (run.launch_failure) return "could not be launched: " + describe(*run.launch_failure);
+    if (run.cause == EndCause::exited) return run.exit ? describe(*run.exit) + lasted : "ended" + lasted;
+    return run.end_reason;
+}
+
+void fail_and_retry(Service& service, const Run& run, const Surroundings& surroundings, Instant now,
+                    Output& output) {
+    const RestartPolicy& policy = service.policy.restart;
+    const std::string ended = how_it_ended(run);
+    if (run.ended_at - run.launched_at >= policy.stable_after) service.attempt = 0;
+    if (policy.give_up && service.attempt >= policy.attempts) {
+        enter(service, State::failed,
+              ended + "; gave up after " + std::to_string(service.attempt) + " retries", now, output);
+        return;
+    }
+    const Duration delay = delay_before_retry(service, surroundings.seed);
+    service.retry_at = after(now, delay);
+    // The first failure after a stable run is no storm; those that follow share the host's budget.
+    if (service.attempt > 0 && surroundings.budget != nullptr)
+        service.retry_at = std::max(service.retry_at, surroundings.budget->reserve(now));
+    ++service.attempt;
+    enter(service, State::backoff,
+          ended + "; retry " + std::to_string(service.attempt) + " in " +
+              format_duration_rounded(service.retry_at - now),
+          now, output);
+}
+
+// The instance ended without anybody's wish, or by a probe's.
+void judge(Service& service, const Run& run, const Surroundings& surroundings, Instant now, Output& output) {
+    const bool success = run.cause == EndCause::exited && run.exit && run.exit->success();
+    const RestartWhen when = service.policy.restart.when;
+    if (success && (service.policy.kind == Kind::job || when != RestartWhen::always)) {
+        service.attempt = 0;
+        enter(service, State::done,
+              "completed after " + format_duration_rounded(run.ended_at - run.launched_at), now, output);
+    } else if (run.cause == EndCause::probe_stop) {
+        enter(service, State::failed, how_it_ended(run) + "; stopped (on_failure)", now, output);
+    } else if (when == RestartWhen::never) {
+        enter(service, State::failed, how_it_ended(run) + "; not restarted (restart policy)", now, output);
+    } else {
+        fail_and_retry(service, run, surroundings, now, output);
+    }
+}
+
+bool ended_by_wish(const Run& run) {
+    return run.cause == EndCause::stopped || run.cause == EndCause::restarted ||
+           run.cause == EndCause::dependency_lost;
+}
+
+}  // namespace
+
+void conclude(Service& service, const Surroundings& surroundings, Instant now, Output& output) {
+    const Run run = std::move(*service.run);
+    service.run.reset();
+    const bool job_done =
+        service.policy.kind == Kind::job && run.cause == EndCause::exited && run.exit && run.exit->success();
+    const bool wished = service.restart_wanted || ended_by_wish(run);
+    if (!job_done && !is_up(service, surroundings)) {
+        const std::string how = run.exit ? ", " + describe(*run.exit) : "";
+        enter(service, State::stopped, (run.end_reason.empty() ? "stopped" : run.end_reason) + how, now,
+              output);
+    } else if (!job_done && wished) {
+        service.attempt = 0;
+        set_out(service, surroundings, run.end_reason.empty() ? service.restart_cause : run.end_reason, now,
+                output);
+    } else {
+        judge(service, run, surroundings, now, output);
+    }
+}
+
+}  // namespace dpsup::core

@@ -1,0 +1,168 @@
+#include "io/http/server.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "io/http/session.hpp"
+
+namespace dpsup::io::http {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr Duration accept_pause = std::chrono::milliseconds(100);  // when the system is out of descriptors
+
+std::vector<gid_t> groups_of(int fd) {
+    std::vector<gid_t> groups(32);
+    for (int tries = 0; tries < 2; ++tries) {
+        auto size = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+        const int got = ::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size);
+        const int error = errno;
+        groups.resize(size / sizeof(gid_t));
+        if (got == 0) return groups;
+        if (error != ERANGE) break;
+    }
+    return {};
+}
+
+// Somebody unknown, who may do nothing, where the kernel does not say.
+dpsup::http::Peer peer_of(int fd) {
+    dpsup::http::Peer peer;
+    ucred credentials{};
+    socklen_t size = sizeof credentials;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return peer;
+    peer.pid = credentials.pid;
+    peer.uid = credentials.uid;
+    peer.gid = credentials.gid;
+    peer.groups = groups_of(fd);
+    return peer;
+}
+
+// Whoever asks nothing gives way first, then who has not finished asking. Answers and streams are never cut
+// short.
+int precedence(Session::State state) {
+    switch (state) {
+        case Session::State::idle:
+        case Session::State::draining:
+            return 0;
+        case Session::State::reading:
+            return 1;
+        case Session::State::answering:
+        case Session::State::writing:
+        case Session::State::streaming:
+        case Session::State::closed:
+            return 2;
+    }
+    return 2;
+}
+
+}  // namespace
+
+class Server::Acceptor : public std::enable_shared_from_this<Acceptor> {
+public:
+    Acceptor(asio::io_context& context, Listener listener, dpsup::http::Handler& handler, Limits limits)
+        : listener_(std::move(listener)),
+          socket_(context),
+          pause_(context),
+          shared_(std::make_shared<Shared>()) {
+        shared_->limits = limits;
+        shared_->handler = &handler;
+        socket_.assign(asio::local::stream_protocol(), listener_->fd());
+    }
+
+    void accept() {
+        socket_.async_accept(
+            [self = shared_from_this()](const Session::Error& error, Session::Socket socket) {
+                if (!self->socket_.is_open()) return;
+                if (error) return self->on_error();
+                self->take(std::move(socket));
+                self->accept();
+            });
+    }
+
+    void stop() {
+        shared_->handler = nullptr;
+        if (socket_.is_open()) socket_.release();
+        listener_.reset();
+        pause_.cancel();
+        while (!shared_->sessions.empty()) shared_->sessions.back()->close();
+    }
+
+    [[nodiscard]] std::size_t connections() const { return shared_->sessions.size(); }
+
+private:
+    // Mostly "no descriptor is free": makes room where it can, and tries again soon.
+    void on_error() {
+        make_room();
+        pause_.expires_after(accept_pause);
+        pause_.async_wait([self = shared_from_this()](const Session::Error& error) {
+            if (!error) self->accept();
+        });
+    }
+
+    void take(Session::Socket socket) {
+        if (shared_->sessions.size() >= shared_->limits.connections_max && !make_room())
+            return turn_away(socket);
+        auto peer = peer_of(socket.native_handle());
+        const auto session = std::make_shared<Session>(std::move(socket), std::move(peer), shared_);
+        shared_->sessions.push_back(session);
+        session->start();
+    }
+
+    bool make_room() {
+        const auto& sessions = shared_->sessions;
+        const auto oldest =
+            std::min_element(sessions.begin(), sessions.end(), [](const auto& a, const auto& b) {
+                return std::pair(precedence(a->state()), a->since()) <
+                       std::pair(precedence(b->state()), b->since());
+            });
+        if (oldest == sessions.end() || precedence((*oldest)->state()) == 2) return false;
+        // Kept alive while it closes and takes itself off the list.
+        // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
+        const auto leaving = *oldest;
+        leaving->close();
+        return true;
+    }
+
+    static void turn_away(Session::Socket& socket) {
+        static constexpr std::string_view busy =
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 129\r\n"
+            "Connection: close\r\n\r\n"
+            R"({"error":{"code":"busy","message":"all connections to the control socket are in use","hint":"end some of the waiting commands"}})"
+            "\n";
+        ::send(socket.native_handle(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+
+    std::optional<Listener> listener_;
+    asio::local::stream_protocol::acceptor socket_;
+    asio::steady_timer pause_;
+    std::shared_ptr<Shared> shared_;
+};
+
+Server::Server(asio::io_context& context, Listener listener, dpsup::http::Handler& handler, Limits limits)
+    : acceptor_(std::make_shared<Acceptor>(context, std::move(listener), handler, limits)) {
+    acceptor_->accept();
+}
+
+Server::~Server() {
+    stop();
+}
+
+void Server::stop() {
+    acceptor_->stop();
+}
+
+std::size_t Server::connections() const {
+    return acceptor_->connections();
+}
+
+}  // namespace dpsup::io::http

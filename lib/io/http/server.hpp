@@ -1,0 +1,50 @@
+// HTTP/1.1 over the control socket. It owns all that is about bytes and time: parsing, limits, time-outs,
+// slow and hostile peers. What a request means is the handler's business. One thread: the io_context's.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "base/http.hpp"
+#include "base/time.hpp"
+#include "io/http/listener.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io::http {
+
+struct Limits {
+    std::size_t header_max = std::size_t{64} * 1024;  // beyond: 431
+    std::size_t body_max = std::size_t{64} * 1024;    // beyond: 413
+    std::size_t connections_max = 1100;               // when full, the oldest that asks nothing is closed
+    std::size_t stream_buffer_max =
+        std::size_t{2} * 1024 * 1024;                     // unread text of one stream, after its first
+    std::size_t streams_max = 64;                         // beyond: 503
+    Duration request_timeout = std::chrono::seconds(10);  // first byte to last of a request; beyond: 408
+    Duration idle_timeout = std::chrono::seconds(60);     // between requests
+    Duration write_timeout = std::chrono::seconds(60);    // of one reply; of a stream without any progress
+    Duration heartbeat = std::chrono::seconds(15);        // longest silence of a stream
+};
+
+class Server {
+public:
+    // `handler` and `context` outlive the server.
+    Server(boost::asio::io_context& context, Listener listener, dpsup::http::Handler& handler,
+           Limits limits = {});
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+    ~Server();
+
+    // Closes the socket and all connections; askers that wait are told nothing more.
+    void stop();
+
+    [[nodiscard]] std::size_t connections() const;
+
+private:
+    class Acceptor;
+    std::shared_ptr<Acceptor> acceptor_;
+};
+
+}  // namespace dpsup::io::http

@@ -1,0 +1,339 @@
+#include "io/http/session.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/write.hpp>
+#include <charconv>
+#include <utility>
+
+namespace dpsup::io::http {
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using dpsup::http::Reply;
+
+namespace {
+
+constexpr Duration no_deadline = Duration::max();
+constexpr Duration drain_timeout = std::chrono::seconds(1);
+constexpr std::size_t drain_max = std::size_t{1024} * 1024;
+constexpr std::size_t keep_max = 4096;  // what an idle connection may keep of its buffer
+
+// Errors of the transport itself, in the API's form.
+Reply transport_error(unsigned status, std::string_view code, std::string_view message,
+                      std::string_view hint) {
+    Reply reply;
+    reply.status = status;
+    reply.body.append(R"({"error":{"code":")").append(code).append(R"(","message":")").append(message);
+    reply.body.append(R"(","hint":")").append(hint).append("\"}}\n");
+    return reply;
+}
+
+Reply no_answer() {
+    return transport_error(500, "internal_error", "the daemon took the request but gave no answer",
+                           "see its log: journalctl -u dpsupd");
+}
+
+// One request's way back; see Exchange.
+class RequestExchange final : public dpsup::http::Exchange {
+public:
+    RequestExchange(std::weak_ptr<Session> session, std::uint64_t number, std::weak_ptr<void> alive)
+        : session_(std::move(session)), number_(number), alive_(std::move(alive)) {}
+    RequestExchange(const RequestExchange&) = delete;
+    RequestExchange& operator=(const RequestExchange&) = delete;
+    ~RequestExchange() override { RequestExchange::reply(no_answer()); }
+
+    void reply(Reply reply) override {
+        if (const auto session = session_.lock()) session->reply(number_, std::move(reply));
+    }
+    std::weak_ptr<dpsup::http::Stream> stream(std::string_view content_type, std::string first,
+                                              std::string heartbeat) override {
+        const auto session = session_.lock();
+        if (!session || !session->begin_stream(number_, content_type, std::move(first), std::move(heartbeat)))
+            return {};
+        return session;
+    }
+    [[nodiscard]] std::weak_ptr<void> alive() const override { return alive_; }
+
+private:
+    std::weak_ptr<Session> session_;
+    std::uint64_t number_;
+    std::weak_ptr<void> alive_;
+};
+
+}  // namespace
+
+Session::Session(Socket socket, dpsup::http::Peer peer, std::shared_ptr<Shared> shared)
+    : socket_(std::move(socket)),
+      timer_(socket_.get_executor()),
+      peer_(std::move(peer)),
+      shared_(std::move(shared)),
+      buffer_(shared_->limits.header_max + keep_max) {}
+
+void Session::start() {
+    await_request();
+}
+
+void Session::enter(State state, Duration deadline) {
+    state_ = state;
+    since_ = ++shared_->turn;
+    if (deadline == no_deadline) {
+        timer_.cancel();
+        return;
+    }
+    timer_.expires_after(deadline);
+    timer_.async_wait([self = shared_from_this(), turn = since_](const Error& error) {
+        if (!error && self->since_ == turn) self->on_deadline();
+    });
+}
+
+void Session::on_deadline() {
+    switch (state_) {
+        case State::reading:
+            socket_.cancel();
+            return send(transport_error(408, "request_timeout", "the request did not arrive whole in time",
+                                        "send header and body without a pause"),
+                        false);
+        case State::streaming:
+            return beat();
+        case State::idle:
+        case State::answering:
+        case State::writing:
+        case State::draining:
+        case State::closed:
+            return close();
+    }
+}
+
+void Session::close() {
+    if (state_ == State::closed) return;
+    if (state_ == State::streaming) --shared_->streams;
+    state_ = State::closed;
+    ++since_;
+    const auto self = shared_from_this();  // the list may hold the last reference
+    Error ignored;
+    socket_.close(ignored);
+    timer_.cancel();
+    alive_.reset();
+    auto& sessions = shared_->sessions;
+    const auto place = std::find(sessions.begin(), sessions.end(), self);
+    if (place == sessions.end()) return;
+    std::swap(*place, sessions.back());
+    sessions.pop_back();
+}
+
+void Session::await_request() {
+    enter(State::idle, shared_->limits.idle_timeout);
+    if (buffer_.size() > 0) return read_header();  // the next of several requests sent at once
+    if (buffer_.capacity() > keep_max) {
+        buffer_.clear();
+        buffer_.shrink_to_fit();
+    }
+    socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const Error& error) {
+        if (self->state_ != State::idle) return;
+        if (error) return self->close();
+        self->read_header();
+    });
+}
+
+void Session::read_header() {
+    enter(State::reading, shared_->limits.request_timeout);
+    response_.reset();
+    parser_.emplace();
+    parser_->header_limit(static_cast<std::uint32_t>(shared_->limits.header_max));
+    parser_->body_limit(shared_->limits.body_max);
+    beast::http::async_read_header(socket_, buffer_, *parser_,
+                                   [self = shared_from_this()](const Error& error, std::size_t) {
+                                       if (self->state_ != State::reading) return;
+                                       if (error) return self->refuse(error);
+                                       self->read_body();
+                                   });
+}
+
+void Session::read_body() {
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    const auto read = [](const std::shared_ptr<Session>& self) {
+        beast::http::async_read(self->socket_, self->buffer_, *self->parser_,
+                                [self](const Error& error, std::size_t) {
+                                    if (self->state_ != State::reading) return;
+                                    if (error) return self->refuse(error);
+                                    self->answer();
+                                });
+    };
+    if (parser_->is_done()) return answer();
+    if (!beast::iequals(parser_->get()[beast::http::field::expect], "100-continue"))
+        return read(shared_from_this());
+    asio::async_write(socket_, asio::buffer(go_on),
+                      [self = shared_from_this(), read](const Error& error, std::size_t) {
+                          if (self->state_ != State::reading) return;
+                          if (error) return self->close();
+                          read(self);
+                      });
+}
+
+void Session::refuse(const Error& error) {
+    namespace http = beast::http;
+    if (error == http::error::end_of_stream ||
+        error.category() != http::make_error_code(http::error::bad_method).category())
+        return close();
+    if (error == http::error::header_limit || error == http::error::buffer_overflow)
+        return send(transport_error(431, "header_too_large", "the request's header is larger than 64 KiB",
+                                    "name fewer services in one request, or ask for all"),
+                    false);
+    if (error == http::error::body_limit)
+        return send(transport_error(413, "body_too_large", "the request's body is larger than 64 KiB",
+                                    "name fewer services in one request, or use \\\"all\\\": true"),
+                    false);
+    send(transport_error(400, "bad_request", "this is no HTTP/1.1 request: " + error.message(),
+                         "for example: curl --unix-socket /run/dpsup/control.sock http://dpsup/v1/status"),
+         false);
+}
+
+void Session::answer() {
+    auto& message = parser_->get();
+    keep_alive_ = message.keep_alive();
+    chunked_ = message.version() >= 11;
+    dpsup::http::Request request{.method = std::string(message.method_string()),
+                                 .target = std::string(message.target()),
+                                 .body = std::move(message.body()),
+                                 .peer = peer_};
+    parser_.reset();
+    ++number_;
+    alive_ = std::make_shared<int>();
+    enter(State::answering, no_deadline);
+    if (shared_->handler == nullptr) return close();
+    shared_->handler->handle(std::move(request),
+                             std::make_shared<RequestExchange>(weak_from_this(), number_, alive_));
+    if (state_ == State::answering || state_ == State::streaming) notice_hangup();
+}
+
+// A peer that closes its end while it waits must free its place. A half-closed one still reads: only a hangup
+// ends it.
+void Session::notice_hangup() {
+    if (hangup_noticed_) return;
+    hangup_noticed_ = true;
+    socket_.async_wait(Socket::wait_error, [self = shared_from_this()](const Error& error) {
+        self->hangup_noticed_ = false;
+        if (!error && (self->state_ == State::answering || self->state_ == State::streaming)) self->close();
+    });
+}
+
+void Session::reply(std::uint64_t number, Reply reply) {
+    if (state_ != State::answering || number != number_) return;
+    send(std::move(reply), keep_alive_);
+}
+
+void Session::send(Reply reply, bool keep_alive) {
+    alive_.reset();
+    enter(State::writing, shared_->limits.write_timeout);
+    response_.emplace();
+    response_->result(reply.status);
+    response_->set(beast::http::field::content_type, reply.content_type);
+    if (!reply.allow.empty()) response_->set(beast::http::field::allow, reply.allow);
+    response_->keep_alive(keep_alive);
+    response_->body() = std::move(reply.body);
+    response_->prepare_payload();
+    beast::http::async_write(socket_, *response_,
+                             [self = shared_from_this(), keep_alive](const Error& error, std::size_t) {
+                                 self->written(error, keep_alive);
+                             });
+}
+
+void Session::written(const Error& error, bool keep_alive) {
+    if (state_ != State::writing) return;
+    response_.reset();
+    if (error) return close();
+    if (keep_alive) return await_request();
+    Error ignored;
+    socket_.shutdown(Socket::shutdown_send, ignored);
+    enter(State::draining, drain_timeout);
+    drain();
+}
+
+void Session::drain() {
+    buffer_.clear();
+    socket_.async_read_some(buffer_.prepare(keep_max),
+                            [self = shared_from_this()](const Error& error, std::size_t size) {
+                                if (self->state_ != State::draining) return;
+                                self->drained_ += size;
+                                if (error || self->drained_ > drain_max) return self->close();
+                                self->drain();
+                            });
+}
+
+// The text is taken over, as the seam promises.
+// NOLINTNEXTLINE(performance-unnecessary-value-param)
+bool Session::begin_stream(std::uint64_t number, std::string_view content_type, std::string first,
+                           std::string heartbeat) {
+    if (state_ != State::answering || number != number_) return false;
+    if (shared_->streams >= shared_->limits.streams_max) {
+        send(transport_error(503, "too_many_streams", "too many event streams are open",
+                             "close one of the others, or ask /v1/decisions instead"),
+             keep_alive_);
+        return false;
+    }
+    ++shared_->streams;
+    heartbeat_ = std::move(heartbeat);
+    pending_.append("HTTP/1.1 200 OK\r\nContent-Type: ").append(content_type).append("\r\n");
+    pending_.append(chunked_ ? "Transfer-Encoding: chunked\r\n\r\n" : "Connection: close\r\n\r\n");
+    enter(State::streaming, shared_->limits.heartbeat);
+    append(first);
+    flush();
+    return true;
+}
+
+void Session::append(std::string_view text) {
+    if (!chunked_) {
+        pending_.append(text);
+        return;
+    }
+    std::array<char, 16> size{};
+    const auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
+    pending_.append(size.data(), end).append("\r\n").append(text).append("\r\n");
+}
+
+bool Session::write(std::string_view text) {
+    if (state_ != State::streaming) return false;
+    if (pending_.size() + text.size() > shared_->limits.stream_buffer_max) {
+        close();
+        return false;
+    }
+    append(text);
+    if (in_flight_.empty()) flush();
+    return true;
+}
+
+void Session::flush() {
+    if (in_flight_.empty()) {
+        if (pending_.empty()) return;
+        in_flight_.swap(pending_);
+        written_ = 0;
+    }
+    socket_.async_write_some(asio::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
+                             [self = shared_from_this()](const Error& error, std::size_t size) {
+                                 if (self->state_ != State::streaming) return;
+                                 if (error) return self->close();
+                                 self->active_ = true;
+                                 self->written_ += size;
+                                 if (self->written_ == self->in_flight_.size()) {
+                                     self->in_flight_.clear();
+                                     if (self->in_flight_.capacity() > keep_max)
+                                         self->in_flight_.shrink_to_fit();
+                                 }
+                                 self->flush();
+                             });
+}
+
+// Once a heartbeat's time: says that we live, or ends a stream whose reader has stopped.
+void Session::beat() {
+    stalled_ = active_ || in_flight_.empty() ? Duration::zero() : stalled_ + shared_->limits.heartbeat;
+    if (stalled_ >= shared_->limits.write_timeout) return close();
+    const bool quiet = !active_ && in_flight_.empty();
+    active_ = false;
+    enter(State::streaming, shared_->limits.heartbeat);
+    if (quiet) write(heartbeat_);
+}
+
+}  // namespace dpsup::io::http

@@ -1,0 +1,80 @@
+#include "io/probe/exec_attempt.hpp"
+
+#include <cstring>
+
+#include "base/units.hpp"
+
+namespace dpsup::io {
+namespace {
+
+std::string first_line(const std::string& text) {
+    const auto begin = text.find_first_not_of(" \t\r\n");
+    return begin == std::string::npos ? "" : text.substr(begin, text.find_first_of("\r\n", begin) - begin);
+}
+
+std::string signal_name(int number) {
+    const char* name = sigabbrev_np(number);
+    return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(number);
+}
+
+class ExecAttempt final : public Attempt, public std::enable_shared_from_this<ExecAttempt> {
+public:
+    ExecAttempt(std::shared_ptr<ExecTools> tools, ProbeKey key, ExecRequest request, Done done)
+        : Attempt(std::move(done)), tools_(std::move(tools)), key_(key), request_(std::move(request)) {}
+
+    void start() override;
+
+    [[nodiscard]] Verdict timed_out(const std::string& text) const override { return failed(text); }
+
+protected:
+    void release() override {
+        if (const auto kill = std::exchange(kill_, nullptr)) kill();
+    }
+
+private:
+    [[nodiscard]] Verdict verdict_of(const ExecResult& result) const;
+
+    std::shared_ptr<ExecTools> tools_;
+    ProbeKey key_;
+    ExecRequest request_;
+    std::function<void()> kill_;
+};
+
+void ExecAttempt::start() {
+    if (!tools_->run) return finish(unknown("this daemon cannot run commands"));
+    if (!tools_->alive.insert(key_).second) return finish(unknown("its last run has not ended yet"));
+    kill_ = tools_->run(request_,
+                        [weak = weak_from_this(), tools = tools_, key = key_](const ExecResult& result) {
+                            tools->alive.erase(key);
+                            const auto self = weak.lock();
+                            if (!self) return;
+                            self->kill_ = nullptr;
+                            self->finish(self->verdict_of(result));
+                        });
+}
+
+Verdict ExecAttempt::verdict_of(const ExecResult& result) const {
+    const std::string said = first_line(result.output);
+    const std::string suffix = said.empty() ? "" : ": " + excerpt(said);
+    switch (result.kind) {
+        case ExecResult::Kind::exited:
+            if (result.code == 0) return passed("exit 0");
+            return failed("exit " + std::to_string(result.code) + suffix);
+        case ExecResult::Kind::signaled:
+            return failed("killed by " + signal_name(result.code) + suffix);
+        case ExecResult::Kind::timed_out:
+            return failed("timed out after " + format_duration(request_.timeout) + suffix);
+        case ExecResult::Kind::not_started:
+            return unknown("cannot run it: " + result.error);
+    }
+    return unknown("cannot run it");
+}
+
+}  // namespace
+
+std::shared_ptr<Attempt> exec_attempt(std::shared_ptr<ExecTools> tools, ProbeKey key, ExecRequest request,
+                                      Attempt::Done done) {
+    return std::make_shared<ExecAttempt>(std::move(tools), key, std::move(request), std::move(done));
+}
+
+}  // namespace dpsup::io

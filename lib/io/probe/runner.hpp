@@ -1,0 +1,94 @@
+// Carries out probes. When to probe is the brain's decision (RunProbe); here each run gets its time and its
+// place among all others, and gives exactly one answer. A probe that hangs costs its own time-out and nobody
+// else's: nothing here blocks the loop, and each kind has bounds of its own.
+//
+// Outcomes: passed and failed speak of the service. `unknown` says that the probe could not be carried out:
+// no descriptors, a name that does not resolve, no free place within its time, a login that is refused where
+// a query was to run. It restarts nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/time.hpp"
+#include "config/model.hpp"
+#include "core/supervise/effect.hpp"
+#include "core/supervise/event.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io {
+
+// --- What an exec probe needs: a launcher that runs a command as the service's user, in its cgroup ---
+
+struct ExecRequest {
+    ServiceId service;
+    Generation generation;
+    std::vector<std::string> command;
+    Duration timeout{};  // then the command's whole tree is to be killed
+};
+
+struct ExecResult {
+    enum class Kind : std::uint8_t { exited, signaled, timed_out, not_started };
+    Kind kind = Kind::exited;
+    int code = 0;        // exit code or signal number
+    std::string output;  // the first bytes of what it wrote, where they were kept
+    std::string error;   // not_started: why
+};
+
+// Starts the command and calls back once when nothing of it is left, never before it has returned. What it
+// returns kills the command's tree early; it is called at most once, not after the call back.
+using ExecRunner = std::function<std::function<void()>(const ExecRequest&, std::function<void(ExecResult)>)>;
+
+// --- What a log probe needs: where the output of the service goes, and where this instance's begins ---
+
+struct FileOutput {
+    std::string path;
+    std::uint64_t offset = 0;  // the file's size at the launch
+};
+
+struct JournalOutput {
+    std::string identifier;  // SYSLOG_IDENTIFIER
+    Instant since;           // of the launch (CLOCK_MONOTONIC)
+    std::string directory;   // empty: the system's journal
+};
+
+using OutputPlace = std::variant<std::monostate, FileOutput, JournalOutput>;
+
+struct ProbeLimits {
+    std::size_t sockets = 512;   // http, tcp, unix and postgres probes under way
+    std::size_t commands = 32;   // exec probes under way
+    std::size_t waiting = 8192;  // probes that wait for a place
+};
+
+class ProbeRunner {
+public:
+    using Answer = std::function<void(ServiceId, Generation, core::Probed)>;
+
+    // `loop` must outlive this object and have one thread; it must not have the "unsafe" concurrency hint.
+    ProbeRunner(boost::asio::io_context& loop, Answer answer, ExecRunner exec, ProbeLimits limits = {});
+    ProbeRunner(const ProbeRunner&) = delete;
+    ProbeRunner& operator=(const ProbeRunner&) = delete;
+    ~ProbeRunner();  // what is under way ends without an answer
+
+    // Runs the probe once. The answer comes once, later, within request.timeout of this call or just after,
+    // unless forget() is called before. Nothing given is kept but by value.
+    void run(ServiceId service, Generation generation, const core::RunProbe& request,
+             const config::ProbeTarget& target, const OutputPlace& output = {});
+
+    // Ends what is under way for a service without an answer, and drops what is kept for it.
+    void forget(ServiceId service);
+
+private:
+    class Implementation;
+    std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace dpsup::io

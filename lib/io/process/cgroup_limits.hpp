@@ -1,0 +1,23 @@
+// Puts a service's limits on its cgroup, and sees to it that the controllers which they need are there.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/model.hpp"
+
+namespace dpsup::io::cgroup {
+
+struct LimitFailure {
+    std::string controller;
+    int error_number = 0;  // 0: the hierarchy does not have the controller
+    std::string what;      // "limits.memory: the memory controller is not available in /sys/fs/cgroup/dpsup"
+};
+
+// `directory` is the service's, directly below `root`. What `before` had set and `limits` has not goes back
+// to no limit. Every limit is tried; the answer lists those that do not hold.
+[[nodiscard]] std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,
+                                                     const config::Limits& before,
+                                                     const config::Limits& limits);
+
+}  // namespace dpsup::io::cgroup

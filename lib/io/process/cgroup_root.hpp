@@ -1,0 +1,21 @@
+// Chooses where the services' cgroups lie: below what systemd delegated to us, or else in a directory of our own
+// below the cgroup in which the daemon itself runs.
+#pragma once
+
+#include <string>
+
+namespace dpsup::io {
+
+struct CgroupRoot {
+    std::string path;    // empty: no cgroup v2 hierarchy can be used
+    std::string reason;  // why, one sentence for the log
+};
+
+// Looks at the mounts and at our own cgroup, and tries. `state_dir` keeps two daemons on a host apart.
+[[nodiscard]] CgroupRoot choose_cgroup_root(const std::string& state_dir);
+
+// The same in a delegated cgroup that systemd gave us ("/system.slice/dpsup-services.scope"). What runs in it directly,
+// its holder, is moved to a leaf: a cgroup with processes of its own passes no controllers on.
+[[nodiscard]] CgroupRoot cgroup_root_in(const std::string& delegated_cgroup);
+
+}  // namespace dpsup::io

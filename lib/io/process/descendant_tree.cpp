@@ -1,0 +1,152 @@
+#include "io/process/descendant_tree.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace dpsup::io {
+namespace {
+
+// "a/run.1" lies within "a".
+bool within(const std::string& leaf, const std::string& candidate) {
+    return candidate.starts_with(leaf) && (candidate.size() == leaf.size() || candidate[leaf.size()] == '/');
+}
+
+// A regular file or a stream to the journal tells whose output it is; /dev/null and a terminal do not.
+bool identifies(const struct stat& info) {
+    return S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode);
+}
+
+}  // namespace
+
+DescendantTree::DescendantTree(std::string instance, Warn warn)
+    : instance_(std::move(instance)), warn_(std::move(warn)) {}
+
+Staged<Placement> DescendantTree::prepare(const std::string& leaf, const config::Limits& limits) {
+    if (!limits.any()) return Placement{};
+    const std::string what =
+        "limits need a cgroup v2 hierarchy that the daemon may write, and there is none here";
+    if (!limits.best_effort)
+        return stage_failed("limits", 0, what + "; limits.best_effort = true starts the service without");
+    warn_(leaf, what + "; it runs without");
+    return Placement{};
+}
+
+void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) {
+    Launch launch{.pid = pid, .running = true};
+    struct stat info{};
+    if (output_fd >= 0 && ::fstat(output_fd, &info) == 0 && identifies(info)) {
+        launch.output_device = info.st_dev;
+        launch.output_inode = info.st_ino;
+    }
+    launches_[leaf].push_back(launch);
+    roots_[pid] = leaf;
+}
+
+void DescendantTree::ended(const std::string& leaf, pid_t pid) {
+    roots_.erase(pid);
+    for (auto& launch : launches_[leaf]) launch.running = launch.running && launch.pid != pid;
+}
+
+std::string DescendantTree::owner_of_orphan(pid_t pid) const {
+    ProcEntry entry;
+    if (!read_proc_entry(pid, entry) || entry.ended()) return {};
+    const std::string mark = environment_value(pid, "DPSUP_INSTANCE");
+    if (mark.starts_with(instance_ + "/")) return mark.substr(instance_.size() + 1);
+    struct stat output{};
+    const bool has_output = ::stat(("/proc/" + std::to_string(pid) + "/fd/2").c_str(), &output) == 0;
+    for (const auto& [leaf, launches] : launches_) {
+        for (const auto& launch : launches) {
+            if (launch.pid == entry.session) return leaf;
+            if (has_output && launch.output_inode == output.st_ino && launch.output_device == output.st_dev &&
+                launch.output_inode != 0)
+                return leaf;
+        }
+    }
+    return {};
+}
+
+// Children of ours that we did not launch were handed to us when their parent died.
+std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
+    std::vector<pid_t> orphans;
+    for (const pid_t child : own_children()) {
+        if (!roots_.contains(child) && within(leaf, owner_of_orphan(child))) orphans.push_back(child);
+    }
+    return orphans;
+}
+
+std::vector<pid_t> DescendantTree::roots_of(const std::string& leaf) const {
+    std::vector<pid_t> found;
+    for (const auto& [pid, of] : roots_) {
+        if (within(leaf, of)) found.push_back(pid);
+    }
+    return found;
+}
+
+std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
+    std::vector<pid_t> found = roots_of(leaf);
+    for (const pid_t pid : orphans_of(leaf)) found.push_back(pid);
+    for (std::size_t i = 0, heads = found.size(); i < heads; ++i) {
+        for (const pid_t pid : descendants_of(found[i])) found.push_back(pid);
+    }
+    std::sort(found.begin(), found.end());
+    found.erase(std::unique(found.begin(), found.end()), found.end());
+    return found;
+}
+
+bool DescendantTree::empty(const std::string& leaf) {
+    if (!roots_of(leaf).empty() || !orphans_of(leaf).empty()) return false;
+    launches_.erase(leaf);
+    return true;
+}
+
+// Up the line of ancestors, until one is known or is an orphan of ours.
+bool DescendantTree::contains(const std::string& leaf, pid_t pid) {
+    constexpr int depth_max = 1024;
+    const pid_t self = ::getpid();
+    for (int depth = 0; depth < depth_max && pid > 1 && pid != self; ++depth) {
+        if (const auto root = roots_.find(pid); root != roots_.end()) return within(leaf, root->second);
+        ProcEntry entry;
+        if (!read_proc_entry(pid, entry)) return false;
+        if (entry.parent == self) return within(leaf, owner_of_orphan(pid));
+        pid = entry.parent;
+    }
+    return false;
+}
+
+void DescendantTree::signal(const std::string& leaf, int signal) {
+    for (const pid_t pid : members(leaf)) ::kill(pid, signal);
+}
+
+// The roots stand still while their descendants die, so that they neither fork more nor react; then they die
+// too.
+void DescendantTree::kill(const std::string& leaf) {
+    const auto roots = roots_of(leaf);
+    for (const pid_t root : roots) ::kill(root, SIGSTOP);
+    std::vector<pid_t> killed;
+    constexpr int passes = 8;
+    for (int pass = 0; pass < passes; ++pass) {
+        bool found_more = false;
+        for (const pid_t pid : members(leaf)) {
+            if (std::find(roots.begin(), roots.end(), pid) != roots.end()) continue;
+            if (std::find(killed.begin(), killed.end(), pid) != killed.end()) continue;
+            ::kill(pid, SIGKILL);
+            killed.push_back(pid);
+            found_more = true;
+        }
+        if (!found_more) break;
+    }
+    for (const pid_t root : roots) ::kill(root, SIGKILL);
+}
+
+bool DescendantTree::remove(const std::string& leaf) {
+    return empty(leaf);
+}
+
+std::uint64_t DescendantTree::oom_kills(const std::string&) {
+    return 0;
+}
+
+}  // namespace dpsup::io

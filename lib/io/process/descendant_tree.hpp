@@ -1,0 +1,51 @@
+// Trees without cgroups: the descendants of a service's main process, and the orphans that the kernel handed
+// to us as their subreaper. setsid(), double forks and the death of any ancestor do not hide a process. An
+// orphan is known by its session, by the mark in its environment, or by writing to the service's output; one
+// that has shed all three cannot be told from others and is left alone.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "io/process/proc_entry.hpp"
+#include "io/process/process_tree.hpp"
+
+namespace dpsup::io {
+
+class DescendantTree final : public ProcessTree {
+public:
+    // `instance` as in LaunchDefaults: the environment of a process of `leaf` has
+    // DPSUP_INSTANCE=<instance>/<leaf>.
+    DescendantTree(std::string instance, Warn warn);
+
+    [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
+    void started(const std::string& leaf, pid_t pid, int output_fd) override;
+    void ended(const std::string& leaf, pid_t pid) override;
+    [[nodiscard]] bool empty(const std::string& leaf) override;
+    [[nodiscard]] bool contains(const std::string& leaf, pid_t pid) override;
+    void signal(const std::string& leaf, int signal) override;
+    void kill(const std::string& leaf) override;
+    bool remove(const std::string& leaf) override;
+    [[nodiscard]] std::uint64_t oom_kills(const std::string& leaf) override;
+
+private:
+    struct Launch {
+        pid_t pid = 0;  // also its session
+        bool running = false;
+        dev_t output_device = 0;
+        ino_t output_inode = 0;
+    };
+
+    [[nodiscard]] std::string owner_of_orphan(pid_t pid) const;
+    [[nodiscard]] std::vector<pid_t> orphans_of(const std::string& leaf) const;
+    [[nodiscard]] std::vector<pid_t> members(const std::string& leaf) const;
+    [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
+
+    std::string instance_;
+    Warn warn_;
+    std::unordered_map<std::string, std::vector<Launch>> launches_;
+    std::unordered_map<pid_t, std::string> roots_;  // running children that we launched
+};
+
+}  // namespace dpsup::io

@@ -1,0 +1,39 @@
+// The main process of a service that is no child of ours (MAINPID= of a process whose parent still lives):
+// seen through a pidfd, the only descriptor that a running process ever costs.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+
+#include "core/supervise/event.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io {
+
+class ForeignProcess {
+public:
+    // Told on the loop, once, unless this object is gone by then. How it ended is `unknown` before
+    // Linux 6.15.
+    using Ended = std::function<void(const core::Exited&)>;
+
+    // Empty: it cannot be watched (it has ended already, or the kernel is older than 5.3).
+    [[nodiscard]] static std::unique_ptr<ForeignProcess> watch(boost::asio::io_context& context, pid_t pid,
+                                                               Ended ended);
+    ~ForeignProcess();
+    ForeignProcess(const ForeignProcess&) = delete;
+    ForeignProcess& operator=(const ForeignProcess&) = delete;
+
+    void signal(int signal) const;
+
+private:
+    struct Implementation;
+    explicit ForeignProcess(std::shared_ptr<Implementation> implementation);
+    std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace dpsup::io

@@ -1,0 +1,117 @@
+// ProcessHostImplementation: its making, its outbox and its small questions.
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "io/process/cgroup_tree.hpp"
+#include "io/process/descendant_tree.hpp"
+#include "io/process/process_host_implementation.hpp"
+
+namespace dpsup::io {
+
+ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& context,
+                                                     ProcessHostOptions options,
+                                                     ProcessHost::EventSink events,
+                                                     ProcessHost::WarningSink warnings)
+    : context_(context),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      warnings_(std::move(warnings)),
+      inotify_(context),
+      rotation_(context, inotify_,
+                [this](const std::string& path, const std::string& message) {
+                    warnings_("", "the log " + path + ": " + message);
+                }),
+      starter_(OutputPaths{options_.log_dir, options_.journal_socket}, make_launch_defaults()),
+      reaper_(context,
+              [this](pid_t pid) {
+                  worker_.reaped(pid);
+                  stranger_ended();
+              }),
+      worker_(context, [this](const std::string& message) { warnings_("", message); }) {}
+
+Result<void> ProcessHostImplementation::open() {
+    if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return fail("subreaper", std::string("becoming the reaper of orphans: ") + std::strerror(errno));
+    const auto warn = [this](const std::string& service, const std::string& message) {
+        warnings_(service, message);
+    };
+    if (options_.cgroup_root.empty()) {
+        tree_ = std::make_unique<DescendantTree>(starter_.instance(), warn);
+    } else {
+        auto opened = CgroupTree::open(
+            options_.cgroup_root, inotify_, [this](const std::string& leaf) { tree_changed(leaf); }, warn);
+        if (!opened) return tl::unexpected(opened.error());
+        tree_ = std::move(*opened);
+    }
+    commands_ = std::make_unique<CommandRunner>(context_, starter_, worker_, *tree_, reaper_,
+                                                options_.commands_max, [this] { stranger_ended(); });
+    return {};
+}
+
+void ProcessHostImplementation::emit(ServiceId id, Generation generation, core::Fact fact) {
+    outbox_.push_back({id, generation, std::move(fact)});
+}
+
+// The callback may call us again; what that emits goes out in the same loop, after it has returned.
+void ProcessHostImplementation::flush() {
+    if (flushing_) return;
+    flushing_ = true;
+    while (!outbox_.empty()) {
+        const core::ServiceEvent event = std::move(outbox_.front());
+        outbox_.pop_front();
+        events_(event);
+    }
+    flushing_ = false;
+}
+
+void ProcessHostImplementation::schedule_flush() {
+    if (flush_scheduled_) return;
+    flush_scheduled_ = true;
+    later([](ProcessHostImplementation& self) {
+        self.flush_scheduled_ = false;
+        self.flush();
+    });
+}
+
+ProcessHostImplementation::Entry* ProcessHostImplementation::find(ServiceId id) {
+    const auto found = entries_.find(id);
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+const ProcessHostImplementation::Entry* ProcessHostImplementation::find(ServiceId id) const {
+    const auto found = entries_.find(id);
+    return found == entries_.end() ? nullptr : &found->second;
+}
+
+void ProcessHostImplementation::run_in_service(ServiceId id, std::vector<std::string> command,
+                                               Duration timeout, ProcessHost::CommandCallback callback) {
+    const Entry* entry = find(id);
+    if (entry == nullptr || entry->phase != Phase::running) {
+        boost::asio::post(context_, [answer = std::move(callback)] {
+            answer({CommandResult::End::refused, 0, "the service does not run"});
+        });
+        return;
+    }
+    commands_->run({id,
+                    entry->config,
+                    std::move(command),
+                    {{"MAINPID", std::to_string(entry->main_pid)}},
+                    timeout,
+                    std::move(callback)});
+}
+
+pid_t ProcessHostImplementation::main_pid(ServiceId id) const {
+    const Entry* entry = find(id);
+    return entry == nullptr ? 0 : entry->main_pid;
+}
+
+std::string ProcessHostImplementation::status_text(ServiceId id) const {
+    const Entry* entry = find(id);
+    return entry == nullptr ? std::string() : entry->status;
+}
+
+}  // namespace dpsup::io

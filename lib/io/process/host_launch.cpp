@@ -1,0 +1,155 @@
+// Launching: the queue, and one launch.
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "io/process/process_host_implementation.hpp"
+
+namespace dpsup::io {
+namespace {
+
+ExtraVariables notify_variables(const config::Service& service, const std::string& socket) {
+    if (!service.policy.notify) return {};
+    ExtraVariables variables{{"NOTIFY_SOCKET", socket}};
+    const auto watchdog = std::chrono::duration_cast<std::chrono::microseconds>(service.policy.watchdog);
+    if (watchdog.count() > 0) variables.emplace_back("WATCHDOG_USEC", std::to_string(watchdog.count()));
+    return variables;
+}
+
+std::string socket_path(const ProcessHostOptions& options, const config::Service& service) {
+    return options.runtime_dir + "/notify/" + service.name + ".sock";
+}
+
+}  // namespace
+
+void ProcessHostImplementation::launch(ServiceId id, Generation generation, ServiceConfig config) {
+    Entry& entry = entries_[id];
+    if (entry.phase != Phase::idle && entry.phase != Phase::queued) {
+        emit(id, generation, core::LaunchFailed{"launch", EBUSY, "an earlier instance still runs"});
+        return schedule_flush();
+    }
+    by_name_[config->name] = id;
+    entry.config = std::move(config);
+    entry.generation = generation;
+    entry.phase = Phase::queued;
+    queue_.push_back({id, generation});
+    schedule_launches();
+}
+
+void ProcessHostImplementation::schedule_launches() {
+    if (launches_scheduled_) return;
+    launches_scheduled_ = true;
+    later([](ProcessHostImplementation& self) { self.launch_some(); });
+}
+
+// A thousand launches at once take a second or so; exits, requests and probes get their turn in between, and the
+// worker is never without its next launch.
+void ProcessHostImplementation::launch_some() {
+    launches_scheduled_ = false;
+    while (launching_ < options_.launches_at_once && !queue_.empty()) {
+        const Launch launch = queue_.front();
+        queue_.pop_front();
+        Entry* entry = find(launch.id);
+        if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
+            continue;
+        start(launch.id, *entry);
+    }
+    flush();
+}
+
+void ProcessHostImplementation::start(ServiceId id, Entry& entry) {
+    entry.status.clear();
+    entry.signals.clear();
+    entry.spoof_warned = false;
+    entry.kill_asked = false;
+    entry.foreign.reset();
+    entry.phase = Phase::launching;
+    ++launching_;
+    reaper_.expect();
+    const auto answer = [weak = weak_from_this(), id, generation = entry.generation](const Staged<pid_t>& pid,
+                                                                                     const UniqueFd& output) {
+        if (const auto self = weak.lock()) self->launched(id, generation, pid, output);
+    };
+    auto job = prepare(id, entry);
+    if (job) return worker_.launch(std::move(*job), answer);
+    launched(id, entry.generation, tl::unexpected(job.error()), UniqueFd());
+}
+
+Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry) {
+    // A process that is still there may hold the service's port or data: two instances are worse than none.
+    if (!tree_->empty(entry.leaf()))
+        return stage_failed("launch", EBUSY,
+                            "processes of an earlier instance of " + entry.leaf() + " still run");
+    if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
+    const auto& config = *entry.config;
+    auto service =
+        starter_.prepare_service(*tree_, config, notify_variables(config, socket_path(options_, config)));
+    if (!service) return tl::unexpected(service.error());
+    entry.oom_kills = tree_->oom_kills(entry.leaf());
+    if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
+    entry.log_path = std::move(service->log_path);
+    if (!entry.log_path.empty())
+        rotation_.watch(entry.log_path, config.process.log.max_size, config.process.log.keep);
+    return std::move(service->job);
+}
+
+void ProcessHostImplementation::launched(ServiceId id, Generation generation, const Staged<pid_t>& pid,
+                                         const UniqueFd& output) {
+    --launching_;
+    schedule_launches();
+    Entry* entry = find(id);
+    const bool wanted =
+        entry != nullptr && entry->phase == Phase::launching && entry->generation == generation;
+    if (wanted && pid) {
+        entry->phase = Phase::running;
+        entry->main_pid = *pid;
+        tree_->started(entry->leaf(), *pid, output.get());
+        reaper_.watch(*pid, [this, id, generation, child = *pid](const core::Exited& exited) {
+            process_ended(id, generation, child, exited);
+        });
+        emit(id, generation, core::Launched{*pid});
+        for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(*entry, signal);
+        if (entry->kill_asked) tree_->kill(entry->leaf());
+        if (entry->notify) entry->notify->listen();
+    } else if (wanted) {
+        entry->phase = Phase::idle;
+        emit(id, generation, pid.error());
+    } else if (pid) {
+        ::kill(*pid, SIGKILL);  // forgotten meanwhile
+    }
+    reaper_.unexpect();
+    flush();
+}
+
+Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) {
+    if (!entry.config->policy.notify) {
+        entry.notify.reset();
+        return {};
+    }
+    const auto identity = starter_.identity_of(entry.config->process);
+    if (!identity) return tl::unexpected(identity.error());
+    const uid_t uid = (*identity)->uid;
+    if (entry.notify && entry.notify->uid() == uid) {
+        entry.notify->hold();
+        return {};
+    }
+    entry.notify.reset();
+    auto opened = NotifySocket::open(
+        context_, socket_path(options_, *entry.config), uid,
+        [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
+    if (!opened) return tl::unexpected(opened.error());
+    entry.notify = std::move(*opened);
+    return {};
+}
+
+// A launch that has not had its turn yet needs no process to die.
+bool ProcessHostImplementation::cancel_queued(ServiceId id, Entry& entry, Generation generation) {
+    if (entry.phase != Phase::queued) return false;
+    entry.phase = Phase::idle;
+    emit(id, generation, core::Emptied{});
+    schedule_flush();
+    return true;
+}
+
+}  // namespace dpsup::io

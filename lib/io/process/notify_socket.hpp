@@ -1,0 +1,54 @@
+// The socket on which one service says READY=1 and the like. One socket a service, so that the path already
+// says who speaks; the kernel says which process it was (SO_PASSCRED).
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "io/process/stage.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io {
+
+struct NotifySender {
+    pid_t pid = 0;  // 0: not of our pid namespace
+    uid_t uid = 0;
+};
+
+class NotifySocket {
+public:
+    // Told on the loop. Descriptors that came along are closed after it returns: that is what systemd-notify
+    // waits for. False: the reader is not to go on in this turn (the socket may have been destroyed).
+    using Heard = std::function<bool(const NotifySender&, std::string_view text)>;
+
+    // Binds `path`, whose directory is created where it is missing; only `uid` (and root) may write to it.
+    [[nodiscard]] static Staged<std::unique_ptr<NotifySocket>> open(boost::asio::io_context& context,
+                                                                    const std::string& path, uid_t uid,
+                                                                    Heard heard);
+    ~NotifySocket();  // removes the path
+    NotifySocket(const NotifySocket&) = delete;
+    NotifySocket& operator=(const NotifySocket&) = delete;
+
+    // Hears what has arrived already. Datagrams and exits come in on different ways: what was sent before the
+    // exit must count before it.
+    void drain();
+    // A new instance is being launched. What has arrived is thrown away: it came from one that is gone. What arrives
+    // from now on waits until listen(), since the instance may speak before we know its pid.
+    void hold();
+    void listen();
+    [[nodiscard]] uid_t uid() const;
+
+private:
+    struct Implementation;
+    explicit NotifySocket(std::shared_ptr<Implementation> implementation);
+    std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace dpsup::io

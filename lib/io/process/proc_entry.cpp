@@ -1,0 +1,121 @@
+#include "io/process/proc_entry.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+
+#include "io/unique_fd.hpp"
+
+namespace dpsup::io {
+namespace {
+
+std::string read_file(const std::string& path, std::size_t most) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    std::string text;
+    std::array<char, 8192> buffer{};
+    while (fd && text.size() < most) {
+        const auto count = ::read(fd.get(), buffer.data(), buffer.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) break;
+        text.append(buffer.data(), static_cast<std::size_t>(count));
+    }
+    return text;
+}
+
+template <class Visit>
+void each_number_in(const char* directory, Visit visit) {
+    const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(directory), &::closedir);
+    if (!list) return;
+    while (const dirent* entry = ::readdir(list.get())) {
+        const std::string_view name = entry->d_name;
+        pid_t number = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+        if (error == std::errc{} && end == name.data() + name.size()) visit(number);
+    }
+}
+
+// For kernels without CONFIG_PROC_CHILDREN: asks every process for its parent.
+std::vector<pid_t> children_by_search(pid_t parent) {
+    std::vector<pid_t> children;
+    each_number_in("/proc", [&](pid_t pid) {
+        ProcEntry entry;
+        if (read_proc_entry(pid, entry) && entry.parent == parent) children.push_back(pid);
+    });
+    return children;
+}
+
+// Each thread has a list of its own.
+std::vector<pid_t> children_of(pid_t parent) {
+    static const bool listed = ::access("/proc/thread-self/children", F_OK) == 0;
+    if (!listed) return children_by_search(parent);
+    std::vector<pid_t> children;
+    const std::string tasks = "/proc/" + std::to_string(parent) + "/task/";
+    each_number_in(tasks.c_str(), [&](pid_t thread) {
+        const std::string text = read_file(tasks + std::to_string(thread) + "/children", 16 * 1024 * 1024);
+        for (const char *at = text.data(), *end = at + text.size(); at < end; ++at) {
+            pid_t pid = 0;
+            const auto parsed = std::from_chars(at, end, pid);
+            if (parsed.ec != std::errc{}) break;
+            children.push_back(pid);
+            at = parsed.ptr;
+        }
+    });
+    return children;
+}
+
+}  // namespace
+
+bool read_proc_entry(pid_t pid, ProcEntry& entry) {
+    const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+    // The name stands in parentheses and may itself hold any character: what counts comes after the last one.
+    const auto after_name = text.rfind(')');
+    if (after_name == std::string::npos) return false;
+    int parent = 0;
+    int group = 0;
+    int session = 0;
+    // The kernel wrote these numbers; they fit. NOLINTNEXTLINE(cert-err34-c)
+    if (std::sscanf(text.c_str() + after_name + 1, " %c %d %d %d", &entry.state, &parent, &group, &session) !=
+        4)
+        return false;
+    if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)
+        std::from_chars(text.data() + last + 1, text.data() + text.size(), entry.exit_status);
+    entry.pid = pid;
+    entry.parent = parent;
+    entry.session = session;
+    return true;
+}
+
+std::vector<pid_t> own_children() {
+    return children_of(::getpid());
+}
+
+std::vector<pid_t> descendants_of(pid_t root) {
+    constexpr std::size_t found_max = 1U << 22U;  // the kernel's own bound on pids
+    std::vector<pid_t> found = children_of(root);
+    for (std::size_t i = 0; i < found.size() && found.size() < found_max; ++i) {
+        for (const pid_t child : children_of(found[i])) found.push_back(child);
+    }
+    return found;
+}
+
+std::string environment_value(pid_t pid, const std::string& name) {
+    constexpr std::size_t environment_max = 4 * 1024 * 1024;
+    const std::string text = read_file("/proc/" + std::to_string(pid) + "/environ", environment_max);
+    std::string_view rest = text;
+    while (!rest.empty()) {
+        const auto variable = rest.substr(0, rest.find('\0'));
+        rest.remove_prefix(std::min(rest.size(), variable.size() + 1));
+        if (variable.size() > name.size() && variable.starts_with(name) && variable[name.size()] == '=')
+            return std::string(variable.substr(name.size() + 1));
+    }
+    return {};
+}
+
+}  // namespace dpsup::io

@@ -1,0 +1,33 @@
+// Processes and their kinship, as /proc shows them.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace dpsup::io {
+
+struct ProcEntry {
+    pid_t pid = 0;
+    pid_t parent = 0;
+    pid_t session = 0;
+    char state = '?';
+    int exit_status = 0;  // as of wait(2); only where it has ended, is not reaped yet, and we may look
+    [[nodiscard]] bool ended() const { return state == 'Z' || state == 'X'; }
+};
+
+// False where there is no such process.
+[[nodiscard]] bool read_proc_entry(pid_t pid, ProcEntry& entry);
+
+// The direct children of this process, also those that have ended.
+[[nodiscard]] std::vector<pid_t> own_children();
+
+// The value of `name` in the environment with which the process was exec'd; empty where it cannot be read.
+[[nodiscard]] std::string environment_value(pid_t pid, const std::string& name);
+
+// Those of which `root` is an ancestor, without itself. They may fork meanwhile: look again until nothing new
+// comes.
+[[nodiscard]] std::vector<pid_t> descendants_of(pid_t root);
+
+}  // namespace dpsup::io

@@ -1,0 +1,54 @@
+#include "io/process/process_host.hpp"
+
+#include "io/process/process_host_implementation.hpp"
+
+namespace dpsup::io {
+
+Result<std::unique_ptr<ProcessHost>> ProcessHost::create(boost::asio::io_context& context,
+                                                         ProcessHostOptions options, EventSink events,
+                                                         WarningSink warnings) {
+    auto implementation = std::make_shared<ProcessHostImplementation>(context, std::move(options),
+                                                                      std::move(events), std::move(warnings));
+    if (auto opened = implementation->open(); !opened) return tl::unexpected(opened.error());
+    return std::unique_ptr<ProcessHost>(new ProcessHost(std::move(implementation)));
+}
+
+ProcessHost::ProcessHost(std::shared_ptr<ProcessHostImplementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+ProcessHost::~ProcessHost() = default;
+
+void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig config) {
+    implementation_->launch(id, generation, std::move(config));
+}
+
+void ProcessHost::send_signal(ServiceId id, Generation generation, int signal, bool whole_tree) {
+    implementation_->send_signal(id, generation, signal, whole_tree);
+}
+
+void ProcessHost::kill_tree(ServiceId id, Generation generation) {
+    implementation_->kill_tree(id, generation);
+}
+
+void ProcessHost::reload(ServiceId id, Generation generation, ServiceConfig config) {
+    implementation_->reload(id, generation, std::move(config));
+}
+
+void ProcessHost::forget(ServiceId id) {
+    implementation_->forget(id);
+}
+
+void ProcessHost::run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                                 CommandCallback callback) {
+    implementation_->run_in_service(id, std::move(command), timeout, std::move(callback));
+}
+
+pid_t ProcessHost::main_pid(ServiceId id) const {
+    return implementation_->main_pid(id);
+}
+
+std::string ProcessHost::status_text(ServiceId id) const {
+    return implementation_->status_text(id);
+}
+
+}  // namespace dpsup::io

@@ -1,0 +1,109 @@
+// The hands that hold processes: launches services, signals and kills whole trees, hears exits and sd_notify,
+// and tells the brain what happened as ServiceEvents. All on one io_context and its thread; only the step from
+// clone to exec is taken in another, since it may be held up.
+//
+// Every call returns at once. Events come from the loop, never from within a call; so the callback may call
+// back. An instance is answered for exactly once: Launched or LaunchFailed; after Launched, Exited and then
+// Emptied (in the same turn where the main process was alone).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/id.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "config/model.hpp"
+#include "core/supervise/event.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io {
+
+// A service's configuration, as of one launch. Shared, since the engine keeps it too; never changed.
+using ServiceConfig = std::shared_ptr<const config::Service>;
+
+struct ProcessHostOptions {
+    std::string runtime_dir;  // holds notify/NAME.sock
+    std::string log_dir;      // holds NAME.log where there is no journal
+    // A directory of ours in a cgroup v2 hierarchy (see cgroup_root.hpp); created where it is missing. Empty:
+    // processes are tracked as descendants of this process, which becomes a subreaper.
+    std::string cgroup_root;
+    std::string journal_socket = "/run/systemd/journal/stdout";
+    std::size_t launches_at_once =
+        4;                          // prepared and handed to the launching thread; the others wait in order
+    std::size_t commands_max = 16;  // run_in_service and reload commands at a time; more wait for their turn
+};
+
+// How a command of run_in_service ended.
+struct CommandResult {
+    enum class End : std::uint8_t {
+        exited,     // code: exit code
+        signaled,   // code: signal number
+        timed_out,  // it was killed, with all its leftovers
+        refused,    // it was never started: no such service runs, too many wait, or detail says which stage
+                    // failed
+    };
+    End end = End::refused;
+    int code = 0;
+    std::string detail;  // refused: why. Else the first bytes of its output (stdout and stderr), 512 at most
+};
+
+class ProcessHostImplementation;
+
+class ProcessHost {
+public:
+    using EventSink = std::function<void(const core::ServiceEvent&)>;
+    // One line for the daemon's log. `service` may be empty.
+    using WarningSink = std::function<void(const std::string& service, const std::string& message)>;
+    using CommandCallback = std::function<void(CommandResult)>;
+
+    // Makes this process a subreaper and takes SIGCHLD over: every child of this process is reaped here.
+    // Kills what is left in cgroup_root from an earlier daemon. Fails where cgroup_root cannot be used.
+    [[nodiscard]] static Result<std::unique_ptr<ProcessHost>> create(boost::asio::io_context& context,
+                                                                     ProcessHostOptions options,
+                                                                     EventSink events, WarningSink warnings);
+    ~ProcessHost();  // leaves services running; removes empty cgroups
+    ProcessHost(const ProcessHost&) = delete;
+    ProcessHost& operator=(const ProcessHost&) = delete;
+
+    // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
+    void launch(ServiceId id, Generation generation, ServiceConfig config);
+
+    // Nothing happens where the generation does not run. A launch that is still queued is cancelled: Emptied.
+    void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
+
+    // SIGKILL all that is left of the service, whatever its generation. Answer: Emptied, once nothing is
+    // left.
+    void kill_tree(ServiceId id, Generation generation);
+
+    // Sends config.process.reload's signal or runs its command. Answer: Reloaded.
+    void reload(ServiceId id, Generation generation, ServiceConfig config);
+
+    // Nothing of the service is left: gives its cgroup, sockets and watches back.
+    void forget(ServiceId id);
+
+    // Runs a command as the service's user, with its environment, limits and working directory, in a cgroup
+    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest. Leftovers
+    // are killed.
+    void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                        CommandCallback callback);
+
+    // 0: nothing runs.
+    [[nodiscard]] pid_t main_pid(ServiceId id) const;
+    // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.
+    [[nodiscard]] std::string status_text(ServiceId id) const;
+
+private:
+    explicit ProcessHost(std::shared_ptr<ProcessHostImplementation> implementation);
+    std::shared_ptr<ProcessHostImplementation> implementation_;
+};
+
+}  // namespace dpsup::io

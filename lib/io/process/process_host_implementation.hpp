@@ -1,0 +1,137 @@
+// What is behind ProcessHost. One service's life here:
+//
+//   idle --launch--> queued --its turn--> launching --exec'd--> running --main process ends--> ending --empty--> idle
+//                                             |
+//                                             +--failed--> idle
+//
+// What is asked of an instance that is being launched is done once it runs.
+// `ending` is left only when nothing of the service runs any more; then Emptied is told. A kill while nothing
+// is known to run goes through `ending` too, so that leftovers of any generation end as those of the last one
+// do.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "io/inotify.hpp"
+#include "io/journal/rotation.hpp"
+#include "io/process/command_runner.hpp"
+#include "io/process/foreign_process.hpp"
+#include "io/process/launch_worker.hpp"
+#include "io/process/notify_message.hpp"
+#include "io/process/notify_socket.hpp"
+#include "io/process/process_host.hpp"
+#include "io/process/process_tree.hpp"
+#include "io/process/reaper.hpp"
+#include "io/process/starter.hpp"
+
+namespace dpsup::io {
+
+class ProcessHostImplementation : public std::enable_shared_from_this<ProcessHostImplementation> {
+public:
+    ProcessHostImplementation(boost::asio::io_context& context, ProcessHostOptions options,
+                              ProcessHost::EventSink events, ProcessHost::WarningSink warnings);
+    [[nodiscard]] Result<void> open();
+
+    void launch(ServiceId id, Generation generation, ServiceConfig config);
+    void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
+    void kill_tree(ServiceId id, Generation generation);
+    void reload(ServiceId id, Generation generation, ServiceConfig config);
+    void forget(ServiceId id);
+    void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                        ProcessHost::CommandCallback callback);
+    [[nodiscard]] pid_t main_pid(ServiceId id) const;
+    [[nodiscard]] std::string status_text(ServiceId id) const;
+
+private:
+    enum class Phase : std::uint8_t { idle, queued, launching, running, ending };
+
+    struct Signal {
+        int number = 0;
+        bool whole_tree = false;
+    };
+    struct Entry {
+        Phase phase = Phase::idle;
+        bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
+        bool spoof_warned = false;
+        pid_t main_pid = 0;
+        Generation generation;
+        ServiceConfig config;         // of the last launch
+        std::uint64_t oom_kills = 0;  // before the launch
+        std::string log_path;
+        std::vector<Signal> signals;  // asked for while it is being launched
+        std::string status;
+        std::unique_ptr<NotifySocket> notify;
+        std::unique_ptr<ForeignProcess> foreign;  // the main process, where it is no child of ours
+        [[nodiscard]] const std::string& leaf() const { return config->name; }
+    };
+    struct Launch {
+        ServiceId id;
+        Generation generation;
+    };
+
+    [[nodiscard]] Entry* find(ServiceId id);
+    [[nodiscard]] const Entry* find(ServiceId id) const;
+    // Runs function(*this) in a later turn, if we still live then.
+    template <class Function>
+    void later(Function function) {
+        boost::asio::post(context_, [weak = weak_from_this(), function] {
+            if (const auto self = weak.lock()) function(*self);
+        });
+    }
+
+    void emit(ServiceId id, Generation generation, core::Fact fact);
+    void flush();
+    void schedule_flush();
+
+    void schedule_launches();
+    void launch_some();
+    void start(ServiceId id, Entry& entry);
+    [[nodiscard]] Staged<LaunchJob> prepare(ServiceId id, Entry& entry);
+    void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
+    void signal_now(Entry& entry, const Signal& signal);
+    [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
+    [[nodiscard]] bool cancel_queued(ServiceId id, Entry& entry, Generation generation);
+
+    void process_ended(ServiceId id, Generation generation, pid_t pid, core::Exited exited);
+    void main_ended(ServiceId id, Entry& entry, core::Exited exited);
+    void foreign_ended(ServiceId id, Generation generation, pid_t pid, const core::Exited& exited);
+    void check_empty(ServiceId id, Entry& entry);
+    void stranger_ended();
+    void tree_changed(const std::string& leaf);
+
+    bool heard(ServiceId id, const NotifySender& sender, std::string_view text);
+    [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
+    void change_main(ServiceId id, Entry& entry, pid_t pid);
+
+    boost::asio::io_context& context_;
+    ProcessHostOptions options_;
+    ProcessHost::EventSink events_;
+    ProcessHost::WarningSink warnings_;
+    Inotify inotify_;
+    Rotation rotation_;
+    Starter starter_;
+    std::unique_ptr<ProcessTree> tree_;
+    Reaper reaper_;
+    LaunchWorker worker_;
+    std::unique_ptr<CommandRunner> commands_;
+    std::unordered_map<ServiceId, Entry> entries_;
+    std::unordered_map<std::string, ServiceId> by_name_;
+    std::deque<Launch> queue_;
+    std::deque<core::ServiceEvent> outbox_;
+    std::set<ServiceId> ending_;
+    std::size_t launching_ = 0;
+    bool launches_scheduled_ = false;
+    bool flush_scheduled_ = false;
+    bool flushing_ = false;
+    bool recheck_scheduled_ = false;
+};
+
+}  // namespace dpsup::io

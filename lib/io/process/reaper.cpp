@@ -1,0 +1,106 @@
+#include "io/process/reaper.hpp"
+
+#include <sys/wait.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+
+namespace dpsup::io {
+namespace {
+
+constexpr int reaped_per_turn = 64;
+
+core::Exited exited_from(const siginfo_t& info) {
+    core::Exited exited;
+    exited.kind = info.si_code == CLD_EXITED ? core::ExitKind::exited : core::ExitKind::signaled;
+    exited.code = info.si_status;
+    exited.core_dumped = info.si_code == CLD_DUMPED;
+    return exited;
+}
+
+}  // namespace
+
+struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
+    Implementation(boost::asio::io_context& io, std::function<void(pid_t)> on_stranger)
+        : context(io), signals(io, SIGCHLD), stranger(std::move(on_stranger)) {}
+
+    void wait() {
+        signals.async_wait([self = shared_from_this()](const boost::system::error_code& error, int) {
+            if (error) return;
+            self->wait();
+            self->reap();
+        });
+    }
+
+    // SIGCHLD is told once for many children: take all that have ended, and let the loop breathe between.
+    void reap() {
+        for (int count = 0; count < reaped_per_turn; ++count) {
+            siginfo_t info{};
+            if (closed || ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+            tell(info);
+        }
+        boost::asio::post(context, [self = shared_from_this()] { self->reap(); });
+    }
+
+    void tell(const siginfo_t& info) {
+        const auto found = callbacks.find(info.si_pid);
+        if (found == callbacks.end()) {
+            if (expected > 0) early[info.si_pid] = exited_from(info);
+            return stranger(info.si_pid);
+        }
+        const Callback callback = std::move(found->second);
+        callbacks.erase(found);
+        callback(exited_from(info));
+    }
+
+    boost::asio::io_context& context;
+    boost::asio::signal_set signals;
+    std::function<void(pid_t)> stranger;
+    std::unordered_map<pid_t, Callback> callbacks;
+    std::unordered_map<pid_t, core::Exited> early;
+    int expected = 0;
+    bool closed = false;
+};
+
+Reaper::Reaper(boost::asio::io_context& context, std::function<void(pid_t)> stranger)
+    : implementation_(std::make_shared<Implementation>(context, std::move(stranger))) {
+    implementation_->wait();
+    // Children may have ended before the signal was ours.
+    boost::asio::post(context, [implementation = implementation_] { implementation->reap(); });
+}
+
+Reaper::~Reaper() {
+    implementation_->closed = true;
+    boost::system::error_code ignored;
+    implementation_->signals.cancel(ignored);
+    implementation_->callbacks.clear();
+}
+
+void Reaper::watch(pid_t pid, Callback callback) {
+    const auto ended = implementation_->early.find(pid);
+    if (ended == implementation_->early.end()) {
+        implementation_->callbacks[pid] = std::move(callback);
+        return;
+    }
+    boost::asio::post(implementation_->context,
+                      [self = implementation_, told = std::move(callback), exited = ended->second] {
+                          if (!self->closed) told(exited);
+                      });
+    implementation_->early.erase(ended);
+}
+
+void Reaper::forget(pid_t pid) {
+    implementation_->callbacks.erase(pid);
+}
+
+void Reaper::expect() {
+    ++implementation_->expected;
+}
+
+void Reaper::unexpect() {
+    if (--implementation_->expected == 0) implementation_->early.clear();
+}
+
+}  // namespace dpsup::io

@@ -1,0 +1,44 @@
+// The one place that waits for children. Every child of the daemon ends up here, also the orphans that the
+// kernel hands to us as a subreaper; so nobody else may wait, and no process needs a descriptor.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <unordered_map>
+
+#include "core/supervise/event.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace dpsup::io {
+
+class Reaper {
+public:
+    using Callback = std::function<void(const core::Exited&)>;
+
+    // Takes SIGCHLD over. `stranger` is told of children that nobody watched.
+    Reaper(boost::asio::io_context& context, std::function<void(pid_t)> stranger);
+    ~Reaper();
+    Reaper(const Reaper&) = delete;
+    Reaper& operator=(const Reaper&) = delete;
+
+    // Calls back once, from the loop, when the child ends. Harmless for a process that is no child of ours:
+    // it is heard of if it becomes one.
+    void watch(pid_t pid, Callback callback);
+    void forget(pid_t pid);
+
+    // A launch is under way in another thread, whose child may end before its number is known here: until unexpect()
+    // the ends of unknown children are remembered for watch().
+    void expect();
+    void unexpect();
+
+private:
+    struct Implementation;
+    std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace dpsup::io

@@ -1,0 +1,146 @@
+#include "io/systemd/services_scope.hpp"
+
+#include <spawn.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <thread>
+
+#include "base/time.hpp"
+
+namespace dpsup::io {
+namespace {
+
+constexpr const char* manager_service = "org.freedesktop.systemd1";
+constexpr const char* manager_path = "/org/freedesktop/systemd1";
+constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
+constexpr Duration call_timeout = std::chrono::seconds(5);
+constexpr Duration look_interval = std::chrono::milliseconds(10);
+
+struct BusCloser {
+    void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
+};
+using Bus = std::unique_ptr<sd_bus, BusCloser>;
+
+struct MessageReleaser {
+    void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
+};
+using Message = std::unique_ptr<sd_bus_message, MessageReleaser>;
+
+tl::unexpected<Error> failed(const std::string& what, int error) {
+    return fail("no_scope", what + ": " + std::strerror(error < 0 ? -error : error));
+}
+
+Result<Bus> open_bus() {
+    sd_bus* raw = nullptr;
+    if (const int error = sd_bus_open_system(&raw); error < 0)
+        return failed("connect to the system bus", error);
+    Bus bus(raw);
+    (void)sd_bus_set_method_call_timeout(
+        bus.get(), std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count());
+    return bus;
+}
+
+// The unit's cgroup; empty where there is no such unit.
+std::string cgroup_of_unit(sd_bus* bus, const std::string& name) {
+    sd_bus_message* raw = nullptr;
+    if (sd_bus_call_method(bus, manager_service, manager_path, manager_interface, "GetUnit", nullptr, &raw,
+                           "s", name.c_str()) < 0)
+        return {};
+    const Message reply(raw);
+    const char* path = nullptr;
+    char* cgroup = nullptr;
+    if (sd_bus_message_read(reply.get(), "o", &path) < 0 ||
+        sd_bus_get_property_string(bus, manager_service, path, "org.freedesktop.systemd1.Scope",
+                                   "ControlGroup", nullptr, &cgroup) < 0)
+        return {};
+    const std::unique_ptr<char, decltype(&free)> owned(cgroup, &free);
+    return cgroup;
+}
+
+Result<pid_t> start_holder() {
+    std::array<std::string, 2> words{"sleep", "infinity"};
+    std::array<char*, 3> arguments{words[0].data(), words[1].data(), nullptr};
+    std::array<char*, 1> environment{nullptr};
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; ++fd)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", fd == 0 ? 0 : 1, 0);
+    posix_spawn_file_actions_addclosefrom_np(&files, 3);
+    pid_t pid = 0;
+    const int error =
+        posix_spawn(&pid, "/usr/bin/sleep", &files, &attributes, arguments.data(), environment.data());
+    posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0) return failed("start the holder of the services' scope (/usr/bin/sleep)", error);
+    return pid;
+}
+
+int ask_for_scope(sd_bus* bus, const std::string& name, pid_t holder) {
+    sd_bus_message* raw = nullptr;
+    if (const int error = sd_bus_message_new_method_call(bus, &raw, manager_service, manager_path,
+                                                         manager_interface, "StartTransientUnit");
+        error < 0)
+        return error;
+    const Message call(raw);
+    const int appended = sd_bus_message_append(call.get(), "ssa(sv)a(sa(sv))", name.c_str(), "fail", 5,  //
+                                               "Description", "s", "the services of dpsup",              //
+                                               "PIDs", "au", 1, static_cast<std::uint32_t>(holder),      //
+                                               "Delegate", "b", 1,                                       //
+                                               "Before", "as", 1, "dpsupd.service",                      //
+                                               "CollectMode", "s", "inactive-or-failed",                 //
+                                               0);
+    if (appended < 0) return appended;
+    return sd_bus_call(bus, call.get(), 0, nullptr, nullptr);
+}
+
+std::string v2_cgroup_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/cgroup");
+    for (std::string line; std::getline(file, line);)
+        if (line.starts_with("0::")) return line.substr(3);
+    return {};
+}
+
+}  // namespace
+
+Result<ServicesScope> open_services_scope(const std::string& name) {
+    const Result<Bus> bus = open_bus();
+    if (!bus) return tl::unexpected(bus.error());
+    if (const std::string cgroup = cgroup_of_unit(bus->get(), name); !cgroup.empty())
+        return ServicesScope{cgroup};
+    const Result<pid_t> holder = start_holder();
+    if (!holder) return tl::unexpected(holder.error());
+    if (const int error = ask_for_scope(bus->get(), name, *holder); error < 0) {
+        (void)::kill(*holder, SIGKILL);
+        return failed("ask systemd for " + name, error);
+    }
+    // systemd moves the holder when the job runs, which it does not tell in the reply.
+    for (Duration waited{}; waited < call_timeout; waited += look_interval) {
+        if (const std::string cgroup = v2_cgroup_of(*holder); cgroup.ends_with("/" + name))
+            return ServicesScope{cgroup};
+        std::this_thread::sleep_for(look_interval);
+    }
+    (void)::kill(*holder, SIGKILL);
+    return fail("no_scope", "systemd did not move the holder into " + name + " in time");
+}
+
+void close_services_scope(const std::string& name) {
+    const Result<Bus> bus = open_bus();
+    if (!bus) return;
+    (void)sd_bus_call_method(bus->get(), manager_service, manager_path, manager_interface, "StopUnit",
+                             nullptr, nullptr, "ss", name.c_str(), "fail");
+    // A dpsupd that is started at once must not find a scope that is on its way out.
+    for (Duration waited{}; waited < call_timeout && !cgroup_of_unit(bus->get(), name).empty();
+         waited += look_interval)
+        std::this_thread::sleep_for(look_interval);
+}
+
+}  // namespace dpsup::io

@@ -1,0 +1,340 @@
+// What the core was told, as the referee's books understand it.
+#include <algorithm>
+
+#include "sim/referee.hpp"
+
+namespace dpsup::sim {
+
+using namespace std::chrono_literals;
+using core::Change;
+using core::Condition;
+using core::Kind;
+using core::OnDependencyLoss;
+using core::RestartWhen;
+using core::State;
+using core::Verb;
+using core::Wanted;
+
+namespace {
+
+// Exit 0 is the end of it.
+bool finishes(const Account& account) {
+    return account.policy.kind == Kind::job || account.policy.restart.when != RestartWhen::always;
+}
+
+void forget_losses(RunBook& run) {
+    run.lost_surely = false;
+    run.losing.clear();
+}
+
+}  // namespace
+
+void Referee::take(const core::ServiceEvent& event, Instant now) {
+    const auto found = accounts_.find(event.service);
+    if (found == accounts_.end() || found->second.forgotten || !found->second.run ||
+        found->second.run->generation != event.generation) {
+        stale_ = true;
+        return;
+    }
+    touch(event.service);
+    std::visit([&](const auto& fact) { note_fact(found->second, fact, now); }, event.fact);
+}
+
+void Referee::note_fact(Account& account, const core::Launched&, Instant now) {
+    auto& run = *account.run;
+    if (!run.launched) run.pinged_at = now;
+    run.launched = true;
+    run.was_ready |= account.ready();
+}
+
+void Referee::note_fact(Account& account, const core::LaunchFailed&, Instant now) {
+    if (!account.run->launched) instance_ended(account, now);
+}
+
+void Referee::note_fact(Account& account, const core::Notified& fact, Instant now) {
+    auto& run = *account.run;
+    run.notified |= fact.ready;
+    if (fact.watchdog) run.pinged_at = now;
+    if (fact.extend_timeout) run.extended_until = std::max(run.extended_until, now + *fact.extend_timeout);
+    run.was_ready |= account.ready();
+}
+
+void Referee::note_fact(Account& account, const core::Exited& fact, Instant now) {
+    auto& run = *account.run;
+    if (!run.exit) {
+        if (!run.stopped_at) dependency_lost(account, false);
+        run.exit = fact;
+        run.exit_at = now;
+    }
+    if (fact.tree_empty) instance_ended(account, now);
+}
+
+void Referee::note_fact(Account& account, const core::Emptied&, Instant now) {
+    instance_ended(account, now);
+}
+
+void Referee::note_fact(Account& account, const core::Probed& fact, Instant now) {
+    auto& run = *account.run;
+    if (fact.probe >= account.policy.probes.size()) return;
+    run.probes[fact.probe].take_in(account.policy.probes[fact.probe], fact, run.asked_at, now);
+    run.was_ready |= account.ready();
+}
+
+void Referee::note_fact(Account&, const core::Reloaded&, Instant) {}
+
+// The last process is gone, or there never was one.
+void Referee::instance_ended(Account& account, Instant now) {
+    const auto& run = *account.run;
+    if (!run.ending()) dependency_lost(account, false);
+    const bool completed = finishes(account) && !run.stopped_at && run.exit && run.exit->success();
+    dependency_lost(account, run.launched && !completed);
+    conclude(account, now);
+}
+
+void Referee::dependency_lost(Account& dependency, bool surely) {
+    for (const auto& edge : dependency.dependents) {
+        auto& dependent = at(*edge.service);
+        if (edge.optional || !dependent.run) continue;
+        const std::pair instance(dependency.id, dependency.run->generation);
+        dependent.run->lost = true;
+        dependent.run->on_losses.insert(dependent.policy.on_dependency_loss);
+        if (!surely) dependent.run->losing.insert(instance);
+        if (!surely || !dependent.run->losing.erase(instance) || edge.condition == Condition::done ||
+            dependent.run->ending() || to_stop(dependent))
+            continue;
+        dependent.run->lost_surely = true;
+    }
+}
+
+// What must and what may come after the instance.
+void Referee::conclude(Account& account, Instant now) {
+    const RunBook run = std::move(*account.run);
+    account.run.reset();
+    account.retrying = false;
+    account.not_before = now;
+    account.not_after = instant_never;
+    const Instant ended = std::min({now, run.exit ? run.exit_at : now, run.stopped_at.value_or(now)});
+    if (ended - run.asked_at >= account.policy.restart.stable_after) account.failures = account.retries = 0;
+    const bool finished = !run.stopped_at && run.exit && run.exit->success();
+    // It may have been about to be restarted for its dependency's sake.
+    const bool perhaps = run.lost && !(run.on_losses == std::set{OnDependencyLoss::keep});
+    if (finished && account.policy.kind == Kind::job) {
+        account.hold_unsure |= perhaps;
+        account.done = !account.restart_pending || !up(account);
+        return;
+    }
+    if (!up(account)) return;
+    if (account.restart_pending || (run.stopped_at && run.reasons.harmless())) {
+        const bool both = run.stopped_at && run.reasons.failing();
+        account.hold_unsure |= both;
+        account.retries_unsure |= both;
+        account.failures = account.retries = 0;
+        return;
+    }
+    if (run.stopped_at && run.reasons.probe_stop) {
+        account.failed = true;
+        account.hold_unsure |= run.reasons.probe_restart || run.reasons.start_timeout || run.reasons.watchdog;
+        return;
+    }
+    const bool done = finished && finishes(account);
+    if (done)
+        account.done = true;
+    else
+        count_failure(account, run, now);
+    if (!perhaps) return;
+    account.hold_unsure = account.retries_unsure = true;
+    account.failures = 0;
+}
+
+void Referee::count_failure(Account& account, const RunBook& run, Instant now) {
+    const auto& restart = account.policy.restart;
+    account.hold_unsure |= restart.give_up && account.retries_unsure;
+    reserved_ =
+        std::max(0.0, reserved_ - rate_least_ * std::chrono::duration<double>(now - reserved_at_).count()) +
+        1;
+    reserved_at_ = now;
+    if (restart.when == RestartWhen::never || (restart.give_up && account.retries >= restart.attempts)) {
+        account.failed = true;
+        return;
+    }
+    account.retrying = true;
+    const auto delay = static_cast<double>(account.delay(account.failures).count());
+    ++account.failures;
+    const Duration least(static_cast<Duration::rep>(delay * (1 - restart.jitter)));
+    account.not_before = (run.exit ? run.exit_at : now) + least - 1us;
+    const auto most = static_cast<double>(restart.delay_max.count()) * (1 + restart.jitter);
+    const double queue = std::max(0.0, reserved_ - burst_least_ + 1) / rate_least_;
+    account.not_after = now + Duration(static_cast<Duration::rep>(most)) +
+                        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(queue)) + 2s;
+    delay_most_ = std::max(delay_most_, Duration(static_cast<Duration::rep>(most)));
+}
+
+void Referee::take(const core::Command& command, Instant now) {
+    const auto targets = core_.targets(command);
+    check_targets(command, targets);
+    if (command.verb == Verb::kill) {
+        killed_by_command_ = targets;
+        kill_signal_ = command.signal;
+    }
+    for (const auto id : targets) {
+        const bool named = std::ranges::find(command.services, id) != command.services.end();
+        command_one(at(id), command, named, now);
+    }
+}
+
+void Referee::command_one(Account& account, const core::Command& command, bool named, Instant now) {
+    touch(account.id);
+    switch (command.verb) {
+        case Verb::start:
+            account.wanted = Wanted::up;
+            if (!account.run && account.told != State::waiting) account.heard_of_command(now);
+            account.hold_unsure |= account.run.has_value();
+            break;
+        case Verb::stop:
+            account.wanted = Wanted::down;
+            account.restart_pending = false;
+            account.heard_of_command(now);
+            account.hold_unsure |= account.done;
+            if (account.run) forget_losses(*account.run);  // whoever starts it again does so knowingly
+            if (account.run)
+                account.run->stop_timeouts.push_back(
+                    command.stop_timeout.value_or(account.policy.stop_timeout));
+            break;
+        case Verb::restart:
+            // A dependent that is swept along is restarted, never started.
+            if (!named && (account.wanted == Wanted::down || !account.run)) break;
+            account.done = false;
+            account.wanted = Wanted::up;
+            account.restart_pending = account.run.has_value();
+            if (account.told != State::waiting) account.heard_of_command(now);
+            if (account.run)
+                account.run->stop_timeouts.push_back(
+                    command.stop_timeout.value_or(account.policy.stop_timeout));
+            break;
+        case Verb::kill:
+        case Verb::reload:
+            break;
+    }
+}
+
+// The closure over hard edges must be in, nothing beyond the closure over all edges may be.
+void Referee::check_targets(const core::Command& command, const std::vector<ServiceId>& targets) const {
+    const auto closure = [&](bool with_optional) {
+        std::set<ServiceId> found(command.services.begin(), command.services.end());
+        std::vector<ServiceId> todo(command.services.begin(), command.services.end());
+        while (command.cascade && !todo.empty()) {
+            const auto& account = at(todo.back());
+            todo.pop_back();
+            for (const auto& edge : command.verb == Verb::start ? account.dependencies : account.dependents)
+                if (edge.service && (with_optional || !edge.optional) && found.insert(*edge.service).second)
+                    todo.push_back(*edge.service);
+        }
+        return found;
+    };
+    const bool cascades = command.verb != Verb::kill && command.verb != Verb::reload;
+    const std::set<ServiceId> got(targets.begin(), targets.end());
+    const auto least = closure(false);
+    const auto most = closure(true);
+    if (cascades && (!std::ranges::includes(got, least) || !std::ranges::includes(most, got)))
+        throw Broken{"cascade", "the targets of a command are not its services and their neighbours"};
+}
+
+void Referee::take(const core::ConfigLoaded& loaded, Instant now) {
+    burst_most_ = std::max(burst_most_, loaded.budget.burst);
+    burst_least_ = std::min(burst_least_, loaded.budget.burst);
+    rate_most_ = std::max(rate_most_, loaded.budget.per_second);
+    rate_least_ = std::min(rate_least_, loaded.budget.per_second);
+    for (const auto& change : loaded.changes) change_one(change, now);
+    rebuild_graph();
+}
+
+void Referee::change_one(const core::ServiceChange& change, Instant now) {
+    auto& account = accounts_[change.service];
+    account.id = change.service;
+    switch (change.change) {
+        case Change::add:
+            account.policy = change.policy;
+            account.wanted = change.wanted_up.value_or(change.policy.autostart) ? Wanted::up : Wanted::down;
+            account.done = change.done;
+            by_name_[change.policy.name] = change.service;
+            break;
+        case Change::update:
+        case Change::reload:
+            update(account, change.policy);
+            break;
+        case Change::restart:
+            update(account, change.policy);
+            account.restart_pending = account.run && account.wanted == Wanted::up;
+            account.hold_unsure |= account.failed;
+            if (account.wanted == Wanted::up) account.done = false;
+            if (!account.run && account.told != State::waiting) account.heard_of_command(now);
+            break;
+        case Change::remove:
+            account.removed = true;
+            account.wanted = Wanted::down;
+            account.restart_pending = false;
+            if (by_name_[account.policy.name] == change.service) by_name_.erase(account.policy.name);
+            break;
+    }
+    touch(change.service);
+}
+
+void Referee::update(Account& account, const core::Policy& policy) {
+    const auto old = account.policy;
+    account.policy = policy;
+    if (!account.run) return;
+    auto& run = *account.run;
+    run.stop_timeouts.push_back(policy.stop_timeout);
+    run.on_losses.insert(policy.on_dependency_loss);
+    if (old.on_dependency_loss != policy.on_dependency_loss || old.depends_on != policy.depends_on)
+        forget_losses(run);  // nothing restarts for a dependency that it may no longer have
+    if (old.start_timeout != policy.start_timeout || old.watchdog != policy.watchdog)
+        run.timeouts_unsure = true;
+    if (policy.notify && !old.notify && run.was_ready) run.notified = true;
+    if (old.probes != policy.probes) replace_probes(run, policy);
+    run.was_ready |= account.ready();
+}
+
+// A well service stays well until a new probe has said otherwise.
+void Referee::replace_probes(RunBook& run, const core::Policy& policy) {
+    for (std::size_t i = 0; i < run.probes.size(); ++i)
+        if (run.probes[i].sequence > 0)
+            run.sequences.insert({static_cast<std::uint32_t>(i), run.probes[i].sequence});
+    run.probes.assign(policy.probes.size(), {});
+    for (auto& probe : run.probes)
+        if (run.was_ready) probe.verdict = ProbeBook::Verdict::passing;
+}
+
+// A removed service keeps its place until it is gone, or until another has taken its name.
+std::optional<ServiceId> Referee::named(const std::string& name) const {
+    if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
+    for (const auto& [id, account] : accounts_)
+        if (account.removed && !account.forgotten && account.policy.name == name) return id;
+    return std::nullopt;
+}
+
+void Referee::rebuild_graph() {
+    for (auto& [id, account] : accounts_) {
+        account.dependencies.clear();
+        account.dependents.clear();
+    }
+    for (auto& [id, account] : accounts_) {
+        if (account.forgotten) continue;
+        for (const auto& dependency : account.policy.depends_on) {
+            const Edge edge{named(dependency.service), dependency.condition, dependency.optional};
+            if (edge.service)
+                accounts_[*edge.service].dependents.push_back({id, edge.condition, edge.optional});
+            account.dependencies.push_back(edge);
+        }
+    }
+}
+
+void Referee::take(const core::ShutdownRequested&, Instant) {
+    shutting_down_ = true;
+    for (const auto& [id, account] : accounts_)
+        if (!account.forgotten) touch(id);
+}
+
+void Referee::take(const core::DeadlineReached&, Instant) {}
+
+}  // namespace dpsup::sim

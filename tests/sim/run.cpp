@@ -1,0 +1,183 @@
+#include "sim/run.hpp"
+
+#include <deque>
+#include <set>
+
+#include "core/supervise/supervisor.hpp"
+#include "sim/heap.hpp"
+#include "sim/people.hpp"
+#include "sim/referee.hpp"
+#include "sim/trace.hpp"
+
+namespace dpsup::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t lines_kept = 50;
+constexpr Duration calm_most = 3h;     // in which everything must have come right
+constexpr Duration calm_after = 2min;  // for which it must then stay so
+constexpr Duration shutdown_most = 3h;
+constexpr int deadlines_most = 8;         // at one instant, without anything else happening
+constexpr std::uint64_t look_every = 64;  // events
+constexpr std::size_t bytes_per_service = 8192;
+
+class Life {
+public:
+    Life(std::uint64_t seed, const Options& options)
+        : options_(options),
+          random_(seed),
+          agenda_(random_.next()),
+          core_(random_.next()),
+          world_(random_.next(), agenda_, some_faults(random_), [this](core::Event event) { tell(event); }),
+          people_(random_.next(), some_size(), agenda_, world_, core_,
+                  [this](core::Event event) { tell(event); }),
+          referee_(core_, world_),
+          late_timers_(random_.chance(0.3) ? random_.real(0, 0.2) : 0) {}
+
+    Outcome live() {
+        try {
+            const Instant end = Instant{} + options_.wild;
+            people_.begin(end);
+            run_until(end, [] { return false; });
+            calm();
+            shut_down();
+        } catch (const Broken& broken) {
+            outcome_.promise = broken.promise;
+            outcome_.how = broken.how;
+        }
+        outcome_.simulated = agenda_.now() - Instant{};
+        outcome_.refused = people_.refused();
+        for (const auto& [id, account] : referee_.accounts()) outcome_.launches += account.launches;
+        outcome_.trace.assign(lines_.begin(), lines_.end());
+        return std::move(outcome_);
+    }
+
+private:
+    // Small hosts find most bugs, and are quick.
+    std::size_t some_size() {
+        const auto most = std::max<std::size_t>(options_.services, 2);
+        return static_cast<std::size_t>(
+            random_.duration(Duration(2), Duration(static_cast<Duration::rep>(most))).count());
+    }
+
+    void run_until(Instant end, const std::function<bool()>& enough) {
+        while (!enough()) {
+            const auto deadline = core_.next_deadline();
+            const auto planned = agenda_.next();
+            if (std::min(deadline, planned) > end) {
+                agenda_.set_now(end);
+                return;
+            }
+            if (deadline < planned || (deadline == planned && random_.chance(0.5)))
+                reach(deadline);
+            else
+                agenda_.run_next();
+        }
+    }
+
+    void reach(Instant deadline) {
+        // A busy engine comes late.
+        const auto late = random_.chance(late_timers_) ? random_.duration(1us, 400ms) : Duration::zero();
+        if (late > 0s && agenda_.next() > deadline + late)
+            agenda_.set_now(deadline + late);
+        else
+            agenda_.set_now(std::max(agenda_.now(), deadline));
+        if (agenda_.now() != deadlines_at_) deadlines_ = 0;
+        deadlines_at_ = agenda_.now();
+        if (++deadlines_ > deadlines_most)
+            throw Broken{"quiet", "the core asks to be called again and again at one instant"};
+        tell(core::DeadlineReached{});
+    }
+
+    void tell(const core::Event& event) {
+        const auto now = agenda_.now();
+        const bool deadline_due = core_.next_deadline() <= now;
+        ++outcome_.events;
+        std::string line;
+        if (options_.keep_trace) line = describe(now) + " " + describe(event, core_);
+        const auto output = core_.step(event, now);
+        if (options_.keep_trace) keep(line + describe(output, core_));
+        referee_.judge(event, output, now, deadline_due);
+        if (core_.next_deadline() < now) throw Broken{"quiet", "the next deadline lies in the past"};
+        if (outcome_.events % 8 == 0 && core_.next_deadline() > now) tell_again(now);
+        if (outcome_.events % look_every == 0) referee_.look_around(now);
+        if (outcome_.events % 4096 == 0) weigh();
+        for (const auto& effect : output.effects) world_.perform(effect);
+    }
+
+    void tell_again(Instant now) {
+        const auto deadline = core_.next_deadline();
+        referee_.judge_idle(core_.step(core::DeadlineReached{}, now), now);
+        if (core_.next_deadline() != deadline)
+            throw Broken{"quiet", "a second step at the same instant moved the deadline"};
+    }
+
+    void keep(std::string line) {
+        if (options_.on_line) options_.on_line(line);
+        lines_.push_back(std::move(line));
+        if (lines_.size() > lines_kept) lines_.pop_front();
+    }
+
+    void weigh() {
+        const HeapMeter meter;
+        const auto copy = core_;
+        const auto most = bytes_per_service * (core_.size() + 4);
+        if (meter.bytes() > most)
+            throw Broken{"bounded", "the core holds " + std::to_string(meter.bytes()) + " bytes for " +
+                                        std::to_string(core_.size()) + " services"};
+    }
+
+    void mark(const char* what) {
+        if (options_.keep_trace) keep(describe(agenda_.now()) + " --- " + what);
+    }
+
+    void calm() {
+        mark("calm");
+        world_.calm_down();
+        if (core_.shutting_down()) return;
+        const Instant end = agenda_.now() + calm_most;
+        std::string left = "nothing";
+        while (!(left = referee_.unsettled()).empty() && agenda_.now() < end)
+            run_until(agenda_.now() + 5s, [] { return false; });
+        if (left.empty()) {
+            run_until(agenda_.now() + 70s, [] { return false; });  // the last late messages
+            for (const Instant stays = agenda_.now() + calm_after; agenda_.now() < stays;) {
+                run_until(agenda_.now() + 10s, [] { return false; });
+                if (left = referee_.unsettled(); !left.empty()) break;
+            }
+        }
+        referee_.look_around(agenda_.now());
+        if (!left.empty()) throw Broken{"liveness", left};
+    }
+
+    void shut_down() {
+        mark("shutdown");
+        if (!core_.shutting_down()) tell(core::ShutdownRequested{});
+        run_until(agenda_.now() + shutdown_most, [this] { return referee_.all_stopped(); });
+        if (!referee_.all_stopped()) throw Broken{"shutdown", "did not end: " + referee_.unsettled()};
+        run_until(agenda_.now() + 1min, [] { return false; });
+        weigh();
+    }
+
+    const Options& options_;
+    Random random_;
+    Agenda agenda_;
+    core::Supervisor core_;
+    World world_;
+    People people_;
+    Referee referee_;
+    double late_timers_;
+    Outcome outcome_;
+    std::deque<std::string> lines_;
+    Instant deadlines_at_{};
+    int deadlines_ = 0;
+};
+
+}  // namespace
+
+Outcome run(std::uint64_t seed, const Options& options) {
+    return Life(seed, options).live();
+}
+
+}  // namespace dpsup::sim

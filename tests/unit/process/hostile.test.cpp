@@ -1,0 +1,58 @@
+// A process of the service's own user may do to the service whatever it likes, and nothing to the daemon.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "unit/process/host_fixture.hpp"
+
+namespace dpsup::io {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr uid_t user = 54321;  // nobody else's
+
+// Stops every process of that user, again and again: also a child of ours that has just taken the user on.
+pid_t start_stopper(std::chrono::seconds time) {
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    const auto end = Clock::now() + time;
+    if (::setresgid(user, user, user) != 0 || ::setresuid(user, user, user) != 0) ::_exit(1);
+    while (Clock::now() < end) {
+        for (int i = 0; i < 1000; ++i) ::kill(-1, SIGSTOP);
+    }
+    ::_exit(0);
+}
+
+TEST_F(HostTest, AStoppedChildHoldsOnlyItsOwnLaunchUp) {
+    if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+    auto service = program("s", {"/bin/sleep", "100"});
+    service.process.user = service.process.group = std::to_string(user);
+    const auto config = std::make_shared<const config::Service>(service);
+    start_stopper(4s);
+    auto turned = Clock::now();
+    auto longest = Clock::duration::zero();
+    const auto end = turned + 4s;
+    std::uint64_t generation = 1;
+    host_->launch(ServiceId{1}, Generation{generation}, config);
+    static_cast<void>(run_until([&] {
+        longest = std::max(longest, Clock::now() - turned);
+        turned = Clock::now();
+        for (const auto& event : std::exchange(events_, {})) {
+            if (std::holds_alternative<core::Launched>(event.fact))
+                host_->kill_tree(ServiceId{1}, Generation{generation});
+            else if (!std::holds_alternative<core::Exited>(event.fact) && turned < end)
+                host_->launch(ServiceId{1}, Generation{++generation}, config);
+        }
+        return turned >= end;
+    }));
+    EXPECT_LT(longest, 1s) << "the loop stood still";
+    // It was launched again and again, or hangs once more: in either case it comes to an end by itself.
+    host_->kill_tree(ServiceId{1}, Generation{generation});
+    EXPECT_TRUE(run_until([&] { return host_->main_pid(ServiceId{1}) == 0 && !events_.empty(); }, 10s));
+}
+
+}  // namespace
+}  // namespace dpsup::io
