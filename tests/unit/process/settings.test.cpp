@@ -21,7 +21,8 @@ protected:
     pid_t sleeper(config::Service service = program("s", {"/bin/sleep", "100"})) {
         pid_ = launch_well(service, ++generation_);
         // We go on as soon as the program's memory is in place; a moment later the rest of exec is done too.
-        EXPECT_TRUE(run_until([&] { return status("Name") == "sleep" && status("State").starts_with("S"); }));
+        EXPECT_TRUE(run_until([&] { return status("Name") == "sleep" && status("State").starts_with("S"); }))
+            << read_file("/proc/" + std::to_string(pid_) + "/status") << log_of(service.name);
         return pid_;
     }
     std::string status(const std::string& key) const {
