@@ -12,10 +12,11 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr uid_t user = 54321;  // nobody else's
+// Nobody else's: not of another test, and not of a second run of this one.
+uid_t own_user() { return 1'000'000 + static_cast<uid_t>(::getpid()); }
 
 // Stops every process of that user, again and again: also a child of ours that has just taken the user on.
-pid_t start_stopper(std::chrono::seconds time) {
+pid_t start_stopper(uid_t user, std::chrono::seconds time) {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
     const auto end = Clock::now() + time;
@@ -29,9 +30,10 @@ pid_t start_stopper(std::chrono::seconds time) {
 TEST_F(HostTest, AStoppedChildHoldsOnlyItsOwnLaunchUp) {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     auto service = program("s", {"/bin/sleep", "100"});
+    const uid_t user = own_user();
     service.process.user = service.process.group = std::to_string(user);
     const auto config = std::make_shared<const config::Service>(service);
-    start_stopper(4s);
+    start_stopper(user, 4s);
     auto turned = Clock::now();
     auto longest = Clock::duration::zero();
     const auto end = turned + 4s;
