@@ -22,7 +22,9 @@
 namespace dpsup {
 namespace {
 
-constexpr const char* services_scope = "dpsup-services.scope";
+std::string scope_of(const config::Daemon& daemon) {
+    return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
+}
 
 // Thousands of services and probes hold descriptors; the services themselves get the usual limit back.
 void raise_descriptor_limit() {
@@ -53,7 +55,7 @@ Result<void> make_directory(const std::string& path) {
 // Started by systemd: in a scope beside our own unit. Else below our own cgroup.
 io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd) {
     if (by_systemd) {
-        const Result<io::ServicesScope> scope = io::open_services_scope(services_scope);
+        const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
         if (scope) return io::cgroup_root_in(scope->cgroup);
         log_error(scope.error());
     }
@@ -109,7 +111,7 @@ Result<int> run(const std::string& config_file, config::Config config) {
     applier.start();
     context.run();
     server.stop();
-    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(services_scope);
+    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
 
