@@ -92,9 +92,9 @@ struct Intake {
 
     void operator()(const Reloaded& reloaded) const {
         if (run.reloads_open > 0) --run.reloads_open;
-        run.reload_failed = !reloaded.success;
         std::string text = reloaded.success ? "was told to reload" : "could not be reloaded";
         if (!reloaded.detail.empty()) text += ": " + reloaded.detail;
+        run.reload_failure = reloaded.success ? "" : text;
         remark(service, text, output);
     }
 

@@ -78,7 +78,7 @@ struct Run {
     bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
     bool says_stopping = false;      // sent STOPPING=1
     std::uint32_t reloads_open = 0;  // asked of it, and not answered
-    bool reload_failed = false;      // the last that was answered
+    std::string reload_failure;      // of the last that was answered; empty: it succeeded
     std::optional<Exited> exit;
     std::optional<LaunchFailed> launch_failure;
     std::uint64_t probe_sequence = 0;         // the highest of probes that an update has replaced

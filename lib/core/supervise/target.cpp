@@ -33,7 +33,7 @@ TargetOutcome look_at_reload(const Target& target, const Service& service) {
     if (!service.run || service.generation != target.before)
         return service.active() ? TargetOutcome::reached : TargetOutcome::missed;
     if (service.run->reloads_open > 0) return TargetOutcome::pending;
-    return service.run->reload_failed ? TargetOutcome::missed : TargetOutcome::reached;
+    return service.run->reload_failure.empty() ? TargetOutcome::reached : TargetOutcome::missed;
 }
 
 }  // namespace
