@@ -116,7 +116,7 @@ void Applier::carry_out(const std::vector<config::Operation>& operations, config
     for (const config::Operation& operation : operations) {
         if (operation.action == core::Change::remove) {
             event.changes.push_back(
-                {core::Change::remove, before.at(operation.service), {}, "removed", {}, false});
+                {core::Change::remove, before.at(operation.service), {}, "removed", {}, false, {}});
             continue;
         }
         const io::ServiceConfig service = catalogue_.service(operation.service);

@@ -16,6 +16,10 @@ namespace dpsup::core {
 // Start the instance `generation`. Answer: Launched or LaunchFailed.
 struct Launch {};
 
+// Look what became of the instance `generation`, which an earlier daemon launched or was about to. Answer: Launched
+// where its main process runs; else Exited, which is unknown where nobody saw it, and Emptied.
+struct Adopt {};
+
 // Send a signal. Answer: none; an exit is its own event.
 struct SendSignal {
     int signal = 15;
@@ -39,7 +43,7 @@ struct Reload {};
 // Nothing of the service is left: release what is held for it. Its id is never used again.
 struct Forget {};
 
-using Action = std::variant<Launch, SendSignal, KillTree, RunProbe, Reload, Forget>;
+using Action = std::variant<Launch, Adopt, SendSignal, KillTree, RunProbe, Reload, Forget>;
 
 struct Effect {
     ServiceId service;

@@ -12,7 +12,9 @@
 
 #include "base/id.hpp"
 #include "base/time.hpp"
+#include "core/supervise/exit.hpp"
 #include "core/supervise/policy.hpp"
+#include "core/supervise/snapshot.hpp"
 
 namespace dpsup::core {
 
@@ -41,21 +43,6 @@ struct Notified {
     bool watchdog = false;
     std::optional<Duration> extend_timeout;  // EXTEND_TIMEOUT_USEC
     std::optional<pid_t> main_pid;
-};
-
-enum class ExitKind : std::uint8_t { exited, signaled, unknown };
-
-// The main process ended. Others of its tree may still live: `Emptied` follows when none does, unless
-// `tree_empty`.
-struct Exited {
-    ExitKind kind = ExitKind::exited;
-    int code = 0;  // exit code or signal number; meaningless where unknown
-    bool core_dumped = false;
-    bool out_of_memory =
-        false;                // the kernel's OOM killer struck in the service's cgroup during this instance
-    bool tree_empty = false;  // it was the last of its tree: counts as Emptied too
-
-    [[nodiscard]] bool success() const { return kind == ExitKind::exited && code == 0; }
 };
 
 // No process of this instance is left. Always follows a kill or an exit in the end; also the answer to
@@ -120,6 +107,7 @@ struct ServiceChange {
     // For `add`, what is remembered from before the daemon started:
     std::optional<bool> wanted_up;  // nothing remembered: policy.autostart decides
     bool done = false;              // a job that has completed successfully
+    std::optional<Snapshot> past;   // of this boot; beats `done`
 };
 
 // The caller has checked names, references and cycles (config/check); step asserts them.

@@ -24,6 +24,8 @@ void set_out(Service& service, const Surroundings& surroundings, const std::stri
 
 // --- run.cpp: an instance from launch to empty ---
 void launch(Service& service, const std::string& reason, Instant now, Output& output);
+// Sets the deadlines of an instance that has been, or is said to have been, asked for.
+void await_launch(Service& service, Instant now);
 void begin_stop(Service& service, EndCause cause, const std::string& reason, Instant now, Output& output);
 void kill_tree(Service& service, Instant now, Output& output);
 void begin_probes(Service& service, Instant now);

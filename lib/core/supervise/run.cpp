@@ -65,6 +65,13 @@ void follow_ending(Service& service, Instant now, Output& output) {
 
 }  // namespace
 
+void await_launch(Service& service, Instant now) {
+    Run& run = *service.run;
+    run.answer_deadline = after(now, launch_answer_timeout);
+    if (service.policy.start_timeout > Duration::zero())
+        run.start_deadline = after(run.launched_at, service.policy.start_timeout);
+}
+
 void launch(Service& service, const std::string& reason, Instant now, Output& output) {
     if (service.generation.value > 0) ++service.restarts;
     ++service.generation.value;
@@ -74,10 +81,8 @@ void launch(Service& service, const std::string& reason, Instant now, Output& ou
     Run& run = service.run.emplace();
     run.generation = service.generation;
     run.launched_at = now;
-    run.answer_deadline = after(now, launch_answer_timeout);
     run.probes.resize(service.policy.probes.size());
-    if (service.policy.start_timeout > Duration::zero())
-        run.start_deadline = after(now, service.policy.start_timeout);
+    await_launch(service, now);
     ask(service, Launch{}, output);
     enter(service, State::starting, reason, now, output);
 }

@@ -27,6 +27,7 @@
 #include "core/supervise/event.hpp"
 #include "core/supervise/policy.hpp"
 #include "core/supervise/probe.hpp"
+#include "core/supervise/snapshot.hpp"
 #include "core/supervise/state.hpp"
 
 namespace dpsup::core {
@@ -39,29 +40,14 @@ struct Note {
     std::string reason;
 };
 
-// What one step asks for and tells. `remember` names services whose durable facts changed (wanted, done).
+// What one step asks for and tells. `remember` names services whose durable facts changed (wanted, done),
+// `record` those whose snapshot may have changed.
 struct Output {
     std::vector<Effect> effects;
     std::vector<Note> notes;
     std::vector<ServiceId> remember;
+    std::vector<ServiceId> record;
     bool all_stopped = false;  // a shutdown was asked for, and nothing runs any more
-};
-
-enum class RunPhase : std::uint8_t { launching, running, asked, killing };
-
-// Why a run ends; what happens next follows from it (and from what is wanted by then).
-enum class EndCause : std::uint8_t {
-    none,               // it goes on
-    exited,             // the main process ended by itself
-    launch_failed,      // nothing was started
-    launch_unanswered,  // the world never said whether the launch happened
-    stopped,            // wanted down
-    restarted,          // a restart was wanted
-    probe_restart,      // a probe failed, and says restart
-    probe_stop,         // a probe failed, and says stop
-    start_timeout,
-    watchdog,
-    dependency_lost,
 };
 
 struct Run {
@@ -138,6 +124,10 @@ void want_down(Service& service, const std::string& by, std::optional<Duration> 
 void want_restart(Service& service, const std::string& cause);
 void update_policy(Service& service, const Policy& policy, Instant now, Output& output);
 void lose_dependency(Service& service, const std::string& dependency, Instant now, Output& output);
+
+// Goes on where an earlier daemon's record ends. What it holds of an instance is taken for true until the world
+// has answered Adopt.
+void restore(Service& service, const Snapshot& snapshot, Instant now, Output& output);
 
 // Takes in one fact about the current instance. The caller has checked the generation.
 void take_in(Service& service, const Fact& fact, Instant now, Output& output);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "core/supervise/words.hpp"
 
@@ -141,6 +142,10 @@ void Supervisor::add(const ServiceChange& change, Instant now, Output& output) {
     service.wanted = change.wanted_up.value_or(change.policy.autostart) ? Wanted::up : Wanted::down;
     service.reason = service.wanted == Wanted::up ? "not started yet" : "not wanted";
     by_name_[change.policy.name] = change.service;
+    if (change.past) {
+        restore(service, *change.past, now, output);
+        return;
+    }
     if (!change.done) return;
     service.state = State::done;
     service.reason = "completed before dpsupd was started";
@@ -212,8 +217,21 @@ void Supervisor::settle(Instant now, Output& output) {
         advance(node.service, surroundings_of(node), now, output);
         keep_deadline(node);
         show(node, now, output);
+        record(node, output);
         if (node.service.removed && !node.service.active()) forget(id, output);
     }
+}
+
+void Supervisor::record(Node& node, Output& output) {
+    const Service& service = node.service;
+    Mark mark{service.state, service.generation, service.restart_wanted, service.restart_when_back};
+    if (service.run) {
+        mark.phase = service.run->phase;
+        mark.pid = service.run->pid;
+        mark.exited = service.run->exit.has_value();
+        mark.notified = service.run->notified_ready;
+    }
+    if (std::exchange(node.recorded, mark) != mark) output.record.push_back(service.id);
 }
 
 void Supervisor::show(Node& node, Instant now, Output& output) {

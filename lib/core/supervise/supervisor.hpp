@@ -63,11 +63,24 @@ private:
         bool restart_wanted = false;
         bool operator==(const Face&) const = default;
     };
+    // What a snapshot consists of, as far as it changes by itself; it is recorded when this changes.
+    struct Mark {
+        State state = State::stopped;
+        Generation generation;
+        bool restart_wanted = false;
+        bool restart_when_back = false;
+        RunPhase phase = RunPhase::launching;
+        pid_t pid = 0;
+        bool exited = false;
+        bool notified = false;
+        bool operator==(const Mark&) const = default;
+    };
     struct Node {
         Service service;
-        std::vector<Node*> dependencies;   // as Policy::depends_on; nullptr where there is none of the name
-        std::vector<Node*> dependents;     // services that name this one in depends_on
-        Face shown;                        // as the neighbours last saw it
+        std::vector<Node*> dependencies;  // as Policy::depends_on; nullptr where there is none of the name
+        std::vector<Node*> dependents;    // services that name this one in depends_on
+        Face shown;                       // as the neighbours last saw it
+        Mark recorded;
         Instant deadline = instant_never;  // as it stands in deadlines_
     };
 
@@ -83,6 +96,7 @@ private:
     void rebuild_graph();
     void settle(Instant now, Output& output);
     void show(Node& node, Instant now, Output& output);
+    static void record(Node& node, Output& output);
     void tell_dependents_of_loss(const Node& node, Instant now, Output& output);
     void keep_deadline(Node& node);
     void forget(ServiceId id, Output& output);

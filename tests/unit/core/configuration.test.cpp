@@ -166,8 +166,8 @@ TEST(Configuration, AFinishedJobIsNotRunAgainAfterTheDaemonsRestart) {
     Policy done = job("j");
     Policy after = service("a").needs("j", Condition::done);
     const auto output =
-        supervisor.step(ConfigLoaded{{{Change::add, ServiceId{1}, done, "", true, true},
-                                      {Change::add, ServiceId{2}, after, "", std::nullopt, false}},
+        supervisor.step(ConfigLoaded{{{Change::add, ServiceId{1}, done, "", true, true, {}},
+                                      {Change::add, ServiceId{2}, after, "", std::nullopt, false, {}}},
                                      {}},
                         Instant(1h));
     ASSERT_EQ(output.effects.size(), 1U);
@@ -177,7 +177,7 @@ TEST(Configuration, AFinishedJobIsNotRunAgainAfterTheDaemonsRestart) {
 TEST(Configuration, WhatIsRememberedBeatsAutostart) {
     Supervisor supervisor;
     const auto output = supervisor.step(
-        ConfigLoaded{{{Change::add, ServiceId{1}, service("a"), "", false, false}}, {}}, Instant(1h));
+        ConfigLoaded{{{Change::add, ServiceId{1}, service("a"), "", false, false, {}}}, {}}, Instant(1h));
     EXPECT_TRUE(output.effects.empty());
     EXPECT_EQ(supervisor.find(ServiceId{1})->wanted, Wanted::down);
 }

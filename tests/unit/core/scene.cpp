@@ -99,22 +99,36 @@ Scene::Scene(std::vector<Spec> specs, RestartBudget budget) : specs_(std::move(s
 std::string Scene::begin() {
     ConfigLoaded loaded{{}, budget_};
     for (const auto& spec : specs_)
-        loaded.changes.push_back({Change::add, ids_.at(spec.name), spec, "", std::nullopt, false});
+        loaded.changes.push_back({Change::add, ids_.at(spec.name), spec, "", std::nullopt, false, {}});
+    return step(loaded);
+}
+
+std::string Scene::crash() {
+    ConfigLoaded loaded{{}, budget_};
+    for (const auto& [name, id] : ids_) {
+        const Service& before = service_named(name);
+        loaded.changes.push_back(
+            {Change::add, id, before.policy, "", before.wanted == Wanted::up, false, records_[id]});
+    }
+    supervisor_ = Supervisor();
     return step(loaded);
 }
 
 std::string Scene::add(const Spec& spec) {
     ids_[spec.name] = ServiceId{next_id_};
     names_[ServiceId{next_id_++}] = spec.name;
-    return step(ConfigLoaded{{{Change::add, ids_.at(spec.name), spec, "", std::nullopt, false}}, budget_});
+    return step(
+        ConfigLoaded{{{Change::add, ids_.at(spec.name), spec, "", std::nullopt, false, {}}}, budget_});
 }
 
 std::string Scene::change(const Spec& spec, Change change) {
-    return step(ConfigLoaded{{{change, ids_.at(spec.name), spec, "changed", std::nullopt, false}}, budget_});
+    return step(
+        ConfigLoaded{{{change, ids_.at(spec.name), spec, "changed", std::nullopt, false, {}}}, budget_});
 }
 
 std::string Scene::remove(const std::string& name) {
-    return step(ConfigLoaded{{{Change::remove, ids_.at(name), {}, "gone", std::nullopt, false}}, budget_});
+    return step(
+        ConfigLoaded{{{Change::remove, ids_.at(name), {}, "gone", std::nullopt, false, {}}}, budget_});
 }
 
 std::string Scene::fact(const std::string& name, Fact fact) {
@@ -248,6 +262,8 @@ std::string Scene::step(const Event& event) {
     notes_.clear();
     for (const Note& note : output.notes) notes_.push_back(names_.at(note.service) + ": " + note.reason);
     for (const auto one : output.remember) remembered_ += (remembered_.empty() ? "" : " ") + names_.at(one);
+    for (const auto one : output.record)
+        if (const auto* service = supervisor_.find(one)) records_[one] = snapshot_of(*service);
     all_stopped_ |= output.all_stopped;
     std::string text;
     for (const auto& effect : output.effects) text += (text.empty() ? "" : "; ") + describe(effect);
@@ -258,6 +274,7 @@ std::string Scene::describe(const Effect& effect) const {
     struct Text {
         const std::string& name;
         std::string operator()(const Launch&) const { return "launch " + name; }
+        std::string operator()(const Adopt&) const { return "adopt " + name; }
         std::string operator()(const SendSignal& signal) const {
             return (signal.whole_tree ? "signal-tree " : "signal ") + name + " " +
                    std::to_string(signal.signal);

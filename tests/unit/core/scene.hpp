@@ -45,6 +45,8 @@ public:
 
     // Loads the configuration.
     std::string begin();
+    // The daemon dies; another one takes over what is on record.
+    std::string crash();
     // Adds, changes or removes one service.
     std::string add(const Spec& spec);
     std::string change(const Spec& spec, Change change);
@@ -106,6 +108,7 @@ private:
     std::map<std::string, ServiceId> ids_;
     std::map<ServiceId, std::string> names_;
     std::string remembered_;
+    std::map<ServiceId, Snapshot> records_;
     std::vector<std::string> notes_;
     std::uint32_t next_id_ = 1;
     bool all_stopped_ = false;

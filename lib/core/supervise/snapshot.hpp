@@ -1,0 +1,71 @@
+// What an earlier dpsupd of this boot left on record of a service, and how a new one goes on from there. The
+// records are written before the effects that follow from them, so that whatever runs is on record; what has
+// become of it meanwhile is asked of the world (Adopt).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/id.hpp"
+#include "base/time.hpp"
+#include "core/supervise/exit.hpp"
+#include "core/supervise/state.hpp"
+
+namespace dpsup::core {
+
+enum class RunPhase : std::uint8_t { launching, running, asked, killing };
+
+// Why a run ends; what happens next follows from it (and from what is wanted by then).
+enum class EndCause : std::uint8_t {
+    none,               // it goes on
+    exited,             // the main process ended by itself
+    launch_failed,      // nothing was started
+    launch_unanswered,  // the world never said whether the launch happened
+    stopped,            // wanted down
+    restarted,          // a restart was wanted
+    probe_restart,      // a probe failed, and says restart
+    probe_stop,         // a probe failed, and says stop
+    start_timeout,
+    watchdog,
+    dependency_lost,
+};
+
+struct RunSnapshot {
+    RunPhase phase = RunPhase::launching;
+    EndCause cause = EndCause::none;
+    std::string end_reason;
+    pid_t pid = 0;  // 0: not told yet
+    Instant launched_at;
+    bool was_ready = false;
+    bool notified_ready = false;
+    std::optional<Exited> exit;  // the main process has ended; others of its tree may live
+
+    bool operator==(const RunSnapshot&) const = default;
+};
+
+// Instants are of this boot's monotonic clock; a record of an earlier boot is worth nothing.
+struct Snapshot {
+    State state = State::stopped;
+    Instant since;
+    std::string reason;
+    Generation generation;
+    std::uint64_t restarts = 0;
+    std::uint32_t attempt = 0;
+    Instant retry_at = instant_never;
+    bool restart_wanted = false;
+    std::string restart_cause;
+    bool restart_when_back = false;
+    std::optional<Exited> last_exit;
+    std::optional<RunSnapshot> run;
+
+    bool operator==(const Snapshot&) const = default;
+};
+
+struct Service;
+
+[[nodiscard]] Snapshot snapshot_of(const Service& service);
+
+}  // namespace dpsup::core

@@ -1,0 +1,68 @@
+// What a new dpsupd needs in order to take over from one that died: one record a service, of this boot. Every change
+// is appended to one file, in the runtime directory, before the effects that follow from it; nothing is synced, since
+// the kernel keeps what was written when the daemon dies, and a reboot voids it all.
+//
+// A line is a checksum and a JSON object; the last line of a name is the valid one. A line that is cut off or damaged is
+// left out: the worst that follows is that what runs is not known, never that something else is taken for it (whoever
+// adopts compares start time and cgroup too).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "core/supervise/snapshot.hpp"
+#include "io/unique_fd.hpp"
+
+namespace dpsup::io {
+
+struct RunRecord {
+    core::Snapshot snapshot;
+    std::uint64_t process_start =
+        0;  // of the main process, in clock ticks since boot (proc(5)); 0: not known
+
+    bool operator==(const RunRecord&) const = default;
+};
+
+using RunRecords = std::map<std::string, RunRecord>;
+
+class RunLog {
+public:
+    // Reads what is on record for this boot, and goes on from there. Fails with "state_too_new" where a newer dpsup wrote
+    // it, and leaves it as it is.
+    [[nodiscard]] static Result<RunLog> open(std::string path, std::string boot_id);
+
+    // As it stood when it was opened, and since.
+    [[nodiscard]] const RunRecords& records() const { return records_; }
+    // Lines of the file that made no sense when it was opened.
+    [[nodiscard]] std::size_t damaged() const { return damaged_; }
+
+    void set(const std::string& name, RunRecord record);
+    void drop(const std::string& name);
+
+    // Writes what was set since the last time, in one piece. Where that fails it is kept for the next time.
+    [[nodiscard]] Result<void> flush();
+
+private:
+    RunLog(std::string path, std::string boot_id) : path_(std::move(path)), boot_id_(std::move(boot_id)) {}
+
+    [[nodiscard]] Result<void> read();
+    [[nodiscard]] Result<void> rewrite();
+    void take(std::string_view line);
+
+    std::string path_;
+    std::string boot_id_;
+    RunRecords records_;
+    std::size_t damaged_ = 0;
+    UniqueFd file_;
+    std::uint64_t size_ = 0;  // of the file, as far as it is good
+    std::string unwritten_;
+    bool must_rewrite_ = false;  // instead of appending
+};
+
+// This boot, as the kernel calls it; empty where it does not say.
+[[nodiscard]] std::string boot_id();
+
+}  // namespace dpsup::io

@@ -1,0 +1,190 @@
+#include "io/state/run_record.hpp"
+
+#include <array>
+#include <boost/crc.hpp>
+#include <boost/json.hpp>
+#include <charconv>
+#include <type_traits>
+
+namespace dpsup::io {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t checksum_digits = 8;
+
+std::string checksum_of(std::string_view text) {
+    boost::crc_32_type sum;
+    sum.process_bytes(text.data(), text.size());
+    std::array<char, checksum_digits> digits{};
+    digits.fill('0');
+    std::array<char, checksum_digits> written{};
+    const auto end = std::to_chars(written.data(), written.data() + written.size(), sum.checksum(), 16).ptr;
+    const auto count = static_cast<std::size_t>(end - written.data());
+    std::copy(written.data(), end, digits.data() + (checksum_digits - count));
+    return {digits.data(), digits.size()};
+}
+
+std::int64_t ns(Instant instant) {
+    return instant.time_since_epoch().count();
+}
+
+json::object encode_exit(const core::Exited& exit) {
+    return {{"kind", static_cast<int>(exit.kind)},
+            {"code", exit.code},
+            {"core", exit.core_dumped},
+            {"oom", exit.out_of_memory}};
+}
+
+json::object encode_instance(const core::RunSnapshot& run) {
+    json::object object{{"phase", static_cast<int>(run.phase)}, {"cause", static_cast<int>(run.cause)},
+                        {"end_reason", run.end_reason},         {"pid", run.pid},
+                        {"launched_at", ns(run.launched_at)},   {"was_ready", run.was_ready},
+                        {"notified", run.notified_ready}};
+    if (run.exit) object["exit"] = encode_exit(*run.exit);
+    return object;
+}
+
+// Reads one object field by field; whatever is missing, of another type or out of range makes it bad.
+class Reader {
+public:
+    Reader(const json::value* value, bool& good)
+        : object_(value == nullptr ? nullptr : value->if_object()), good_(good) {
+        if (object_ == nullptr) good_ = false;
+    }
+
+    [[nodiscard]] const json::value* find(std::string_view key) const {
+        return object_ == nullptr ? nullptr : object_->if_contains(key);
+    }
+
+    template <class Number>
+    void number(std::string_view key, Number& into) const {
+        const json::value* value = find(key);
+        boost::system::error_code error;
+        const Number read = value == nullptr ? Number{} : value->to_number<Number>(error);
+        if (value == nullptr || error)
+            good_ = false;
+        else
+            into = read;
+    }
+    void instant(std::string_view key, Instant& into) const {
+        std::int64_t count = 0;
+        number(key, count);
+        into = Instant(Duration(count));
+    }
+    void flag(std::string_view key, bool& into) const {
+        const json::value* value = find(key);
+        if (value == nullptr || !value->is_bool())
+            good_ = false;
+        else
+            into = value->get_bool();
+    }
+    void text(std::string_view key, std::string& into) const {
+        const json::value* value = find(key);
+        if (value == nullptr || !value->is_string())
+            good_ = false;
+        else
+            into = std::string(value->get_string());
+    }
+    // `last`: the highest of the enumerators, which count from 0.
+    template <class Enum>
+    void enumerator(std::string_view key, Enum last, Enum& into) const {
+        int value = -1;
+        number(key, value);
+        if (value < 0 || value > static_cast<int>(last))
+            good_ = false;
+        else
+            into = static_cast<Enum>(value);
+    }
+
+private:
+    const json::object* object_;
+    bool& good_;
+};
+
+core::Exited decode_exit(const json::value* value, bool& good) {
+    core::Exited exit;
+    const Reader reader(value, good);
+    reader.enumerator("kind", core::ExitKind::unknown, exit.kind);
+    reader.number("code", exit.code);
+    reader.flag("core", exit.core_dumped);
+    reader.flag("oom", exit.out_of_memory);
+    return exit;
+}
+
+core::RunSnapshot decode_instance(const json::value* value, bool& good) {
+    core::RunSnapshot run;
+    const Reader reader(value, good);
+    reader.enumerator("phase", core::RunPhase::killing, run.phase);
+    reader.enumerator("cause", core::EndCause::dependency_lost, run.cause);
+    reader.text("end_reason", run.end_reason);
+    reader.number("pid", run.pid);
+    reader.instant("launched_at", run.launched_at);
+    reader.flag("was_ready", run.was_ready);
+    reader.flag("notified", run.notified_ready);
+    if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
+    return run;
+}
+
+RunRecord decode_record(const json::value* value, bool& good) {
+    RunRecord record;
+    core::Snapshot& snapshot = record.snapshot;
+    const Reader reader(value, good);
+    reader.enumerator("state", core::State::unknown, snapshot.state);
+    reader.instant("since", snapshot.since);
+    reader.text("reason", snapshot.reason);
+    reader.number("generation", snapshot.generation.value);
+    reader.number("restarts", snapshot.restarts);
+    reader.number("attempt", snapshot.attempt);
+    reader.instant("retry_at", snapshot.retry_at);
+    reader.flag("restart_wanted", snapshot.restart_wanted);
+    reader.text("restart_cause", snapshot.restart_cause);
+    reader.flag("restart_when_back", snapshot.restart_when_back);
+    reader.number("process_start", record.process_start);
+    if (const json::value* exit = reader.find("last_exit")) snapshot.last_exit = decode_exit(exit, good);
+    if (const json::value* run = reader.find("run")) snapshot.run = decode_instance(run, good);
+    return record;
+}
+
+}  // namespace
+
+std::string encode_run(const std::string& name, const RunRecord* record) {
+    json::object line{{"name", name}};
+    if (record != nullptr) {
+        const core::Snapshot& snapshot = record->snapshot;
+        json::object object{{"state", static_cast<int>(snapshot.state)},
+                            {"since", ns(snapshot.since)},
+                            {"reason", snapshot.reason},
+                            {"generation", snapshot.generation.value},
+                            {"restarts", snapshot.restarts},
+                            {"attempt", snapshot.attempt},
+                            {"retry_at", ns(snapshot.retry_at)},
+                            {"restart_wanted", snapshot.restart_wanted},
+                            {"restart_cause", snapshot.restart_cause},
+                            {"restart_when_back", snapshot.restart_when_back},
+                            {"process_start", record->process_start}};
+        if (snapshot.last_exit) object["last_exit"] = encode_exit(*snapshot.last_exit);
+        if (snapshot.run) object["run"] = encode_instance(*snapshot.run);
+        line["record"] = std::move(object);
+    }
+    const std::string text = json::serialize(line);
+    return checksum_of(text) + " " + text + "\n";
+}
+
+std::optional<NamedRun> decode_run(std::string_view line) {
+    if (line.size() < checksum_digits + 2 || line[checksum_digits] != ' ') return std::nullopt;
+    const std::string_view text = line.substr(checksum_digits + 1);
+    if (line.substr(0, checksum_digits) != checksum_of(text)) return std::nullopt;
+    boost::system::error_code error;
+    const json::value document = json::parse(text, error);
+    if (error) return std::nullopt;
+    NamedRun run;
+    bool good = true;
+    const Reader reader(&document, good);
+    reader.text("name", run.name);
+    if (const json::value* record = reader.find("record")) run.record = decode_record(record, good);
+    if (!good || run.name.empty()) return std::nullopt;
+    return run;
+}
+
+}  // namespace dpsup::io
