@@ -61,9 +61,20 @@ void Applier::start() {
     event.budget = catalogue_.config().daemon.restart_budget;
     for (const config::Service& service : catalogue_.config().services) {
         event.changes.push_back(add(service));
+        take_over(event.changes.back());
         engine_.world().configure(event.changes.back().service, catalogue_.service(service.name));
     }
     engine_.feed(event);
+    engine_.world().end_adoption();
+}
+
+// An earlier dpsupd of this boot has left it so.
+void Applier::take_over(core::ServiceChange& change) {
+    const auto record = engine_.records().find(change.policy.name);
+    if (record == engine_.records().end()) return;
+    change.past = record->second.snapshot;
+    if (change.past->run)
+        engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});
 }
 
 void Applier::load(Loaded loaded) {

@@ -13,6 +13,7 @@
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
+#include "io/state/run_log.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
@@ -95,7 +96,9 @@ Result<int> run(const std::string& config_file, config::Config config) {
 
     boost::asio::io_context context(1);
     Memory memory(context, std::move(*store), std::move(*remembered));
-    Engine engine(context, std::random_device{}(), memory);
+    Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
+    if (!runs) return tl::unexpected(runs.error());
+    Engine engine(context, std::random_device{}(), memory, std::move(*runs));
     if (Result<void> opened = engine.world().open(process_options(paths, by_systemd)); !opened)
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));

@@ -15,11 +15,12 @@ constexpr std::size_t events_per_turn = 64;
 
 }  // namespace
 
-Engine::Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory)
+Engine::Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs)
     : context_(context),
       memory_(memory),
       supervisor_(seed),
       world_(context, [this](core::ServiceEvent event) { post(std::move(event)); }),
+      recorder_(std::move(runs), supervisor_, world_),
       waits_(context, supervisor_),
       timer_(context) {}
 
@@ -43,6 +44,7 @@ void Engine::feed(const core::Event& event) {
     const core::Output output = supervisor_.step(event, io::now());
     for (const core::Note& note : output.notes) tell(note);
     for (const ServiceId id : output.remember) remember(id);
+    recorder_.record(output);
     for (const core::Effect& effect : output.effects) {
         world_.perform(effect);
         if (std::holds_alternative<core::Forget>(effect.action)) decisions_.forget(effect.service);

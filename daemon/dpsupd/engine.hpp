@@ -3,6 +3,7 @@
 //   outside -> post(event) -> step -> effects -> World::perform
 //                                  -> notes   -> decision log, journal, waiting commands
 //                                  -> remember -> memory
+//                                  -> record   -> run log, before the effects
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
@@ -12,6 +13,7 @@
 #include "core/supervise/supervisor.hpp"
 #include "decision_log.hpp"
 #include "memory.hpp"
+#include "recorder.hpp"
 #include "waits.hpp"
 #include "world.hpp"
 
@@ -19,7 +21,7 @@ namespace dpsup {
 
 class Engine {
 public:
-    Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory);
+    Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs);
 
     // Takes the event in after those that came before it, soon.
     void post(core::Event event);
@@ -36,6 +38,7 @@ public:
     [[nodiscard]] const core::Supervisor& supervisor() const { return supervisor_; }
     [[nodiscard]] World& world() { return world_; }
     [[nodiscard]] const World& world() const { return world_; }
+    [[nodiscard]] const io::RunRecords& records() const { return recorder_.records(); }
     [[nodiscard]] DecisionLog& decisions() { return decisions_; }
     [[nodiscard]] const DecisionLog& decisions() const { return decisions_; }
     [[nodiscard]] Waits& waits() { return waits_; }
@@ -53,6 +56,7 @@ private:
     Memory& memory_;
     core::Supervisor supervisor_;
     World world_;
+    Recorder recorder_;
     DecisionLog decisions_;
     Waits waits_;
     std::deque<core::Event> mailbox_;

@@ -75,6 +75,15 @@ void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) 
     processes_->launch(effect.service, effect.generation, std::move(config));
 }
 
+void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
+    io::ServiceConfig config = config_of(effect.service);
+    note_output_place(effect.service, *config);
+    const auto expected = expected_.find(effect.service);
+    processes_->adopt(effect.service, effect.generation, std::move(config),
+                      expected == expected_.end() ? io::AdoptedProcess{} : expected->second);
+    if (expected != expected_.end()) expected_.erase(expected);
+}
+
 void World::perform(const core::Effect& effect, const core::SendSignal& signal) {
     processes_->send_signal(effect.service, effect.generation, signal.signal, signal.whole_tree);
 }

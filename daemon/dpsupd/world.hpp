@@ -23,6 +23,12 @@ public:
     // Before anything else; fails where processes cannot be supervised at all.
     [[nodiscard]] Result<void> open(io::ProcessHostOptions options);
 
+    // What is on record of the service's main process, for the Adopt that follows.
+    void expect(ServiceId id, const io::AdoptedProcess& process) { expected_[id] = process; }
+    // Whatever else an earlier daemon left is killed.
+    void end_adoption() { processes_->end_adoption(); }
+    [[nodiscard]] std::uint64_t process_start(ServiceId id) const { return processes_->process_start(id); }
+
     // The configuration with which the service is launched, probed and reloaded from now on.
     void configure(ServiceId id, io::ServiceConfig config);
     [[nodiscard]] io::ServiceConfig config_of(ServiceId id) const;
@@ -33,6 +39,7 @@ public:
 
 private:
     void perform(const core::Effect& effect, const core::Launch& launch);
+    void perform(const core::Effect& effect, const core::Adopt& adopt);
     void perform(const core::Effect& effect, const core::SendSignal& signal);
     void perform(const core::Effect& effect, const core::KillTree& kill);
     void perform(const core::Effect& effect, const core::RunProbe& probe);
@@ -44,6 +51,7 @@ private:
     Sink sink_;
     std::unordered_map<ServiceId, io::ServiceConfig> configs_;
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
+    std::unordered_map<ServiceId, io::AdoptedProcess> expected_;
     io::OutputPaths paths_;
     std::unique_ptr<io::ProcessHost> processes_;
     std::unique_ptr<io::ProbeRunner> probes_;

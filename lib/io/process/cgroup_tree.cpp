@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <set>
 #include <thread>
 
 #include "base/text.hpp"
@@ -45,7 +46,6 @@ Result<std::unique_ptr<CgroupTree>> CgroupTree::open(std::string root, Inotify& 
     if (const auto checked = check_root(root); !checked) return tl::unexpected(checked.error());
     std::unique_ptr<CgroupTree> tree(
         new CgroupTree(std::move(root), inotify, std::move(changed), std::move(warn)));
-    tree->kill_leftovers();
     return tree;
 }
 
@@ -118,6 +118,22 @@ void CgroupTree::started(const std::string&, pid_t, int) {}
 
 void CgroupTree::ended(const std::string&, pid_t) {}
 
+void CgroupTree::adopted(const std::string& leaf, const config::Limits& limits, pid_t) {
+    if (const auto created = create(leaf); !created)
+        return warn_(leaf, "its cgroup cannot be watched: " + std::string(std::strerror(created.error().error_number)));
+    // What the earlier daemon had set is not known; setting it again is harmless.
+    if (const auto limited = limit(leaf, limits); !limited) warn_(leaf, limited.error().detail);
+    const std::string directory = directory_of(leaf);
+    for (const auto& command : cgroup::children_of(directory)) {
+        kill_in(directory + "/" + command);
+        static_cast<void>(cgroup::remove_tree(directory + "/" + command));
+    }
+}
+
+std::vector<pid_t> CgroupTree::processes(const std::string& leaf) {
+    return cgroup::processes(directory_of(leaf));
+}
+
 bool CgroupTree::empty(const std::string& leaf) {
     return !cgroup::populated(directory_of(leaf));
 }
@@ -171,22 +187,27 @@ std::uint64_t CgroupTree::oom_kills(const std::string& leaf) {
 }
 
 // At the start only, before anything else is served: so it may wait, for a bounded time.
-void CgroupTree::kill_leftovers() {
+void CgroupTree::kill_unclaimed() {
     constexpr auto step = std::chrono::milliseconds(10);
     constexpr int steps_max = 200;
+    std::set<std::string> claimed;
+    for (const auto& [leaf, state] : leaves_) claimed.insert(directory_of(leaf));
+    std::vector<std::string> unclaimed;
     std::vector<std::string> left;
     for (const auto& name : cgroup::children_of(root_)) {
         const std::string directory = root_ + "/" + name;
-        if (cgroup::populated(directory)) {
-            kill_in(directory);
-            left.push_back(name);
-        }
+        if (claimed.contains(directory)) continue;
+        unclaimed.push_back(directory);
+        if (!cgroup::populated(directory)) continue;
+        kill_in(directory);
+        left.push_back(name);
     }
     if (!left.empty()) warn_("", "killed what an earlier daemon had left running: " + listed(left));
-    for (int i = 0; i < steps_max && cgroup::populated(root_); ++i) std::this_thread::sleep_for(step);
-    for (const auto& name : cgroup::children_of(root_)) {
-        if (const int error = cgroup::remove_tree(root_ + "/" + name); error != 0)
-            warn_("", "removing the cgroup " + root_ + "/" + name + ": " + std::strerror(error));
+    const auto still = [](const std::string& directory) { return cgroup::populated(directory); };
+    for (int i = 0; i < steps_max && std::ranges::any_of(unclaimed, still); ++i) std::this_thread::sleep_for(step);
+    for (const auto& directory : unclaimed) {
+        if (const int error = cgroup::remove_tree(directory); error != 0)
+            warn_("", "removing the cgroup " + directory + ": " + std::strerror(error));
     }
 }
 

@@ -13,14 +13,16 @@ namespace dpsup::io {
 
 class CgroupTree final : public ProcessTree {
 public:
-    // Creates `root` where it is missing. What still runs in it, from a daemon before us, is killed. Fails
-    // where `root` is not in a cgroup v2 hierarchy that we may use.
+    // Creates `root` where it is missing. Fails where `root` is not in a cgroup v2 hierarchy that we may use.
     [[nodiscard]] static Result<std::unique_ptr<CgroupTree>> open(std::string root, Inotify& inotify,
                                                                   Changed changed, Warn warn);
     ~CgroupTree() override;  // removes what is empty
 
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
+    void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) override;
+    [[nodiscard]] std::vector<pid_t> processes(const std::string& leaf) override;
+    void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
     [[nodiscard]] bool contains(const std::string& leaf, pid_t pid) override;
@@ -45,7 +47,6 @@ private:
     [[nodiscard]] Staged<void> create(const std::string& leaf);
     [[nodiscard]] Staged<void> limit(const std::string& leaf, const config::Limits& limits);
     void kill_in(const std::string& directory) const;
-    void kill_leftovers();
 
     std::string root_;
     Inotify& inotify_;

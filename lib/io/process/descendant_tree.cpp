@@ -45,6 +45,18 @@ void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) 
     roots_[pid] = leaf;
 }
 
+void DescendantTree::adopted(const std::string& leaf, const config::Limits&, pid_t pid) {
+    if (pid == 0) return;
+    launches_[leaf].push_back({.pid = pid, .running = true});
+    roots_[pid] = leaf;
+}
+
+std::vector<pid_t> DescendantTree::processes(const std::string& leaf) {
+    return members(leaf);
+}
+
+void DescendantTree::kill_unclaimed() {}  // they are nobody's descendants any more
+
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {
     roots_.erase(pid);
     for (auto& launch : launches_[leaf]) launch.running = launch.running && launch.pid != pid;

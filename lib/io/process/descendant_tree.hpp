@@ -21,6 +21,9 @@ public:
 
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
+    void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) override;
+    [[nodiscard]] std::vector<pid_t> processes(const std::string& leaf) override;
+    void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
     [[nodiscard]] bool contains(const std::string& leaf, pid_t pid) override;

@@ -46,6 +46,11 @@ void ProcessHostImplementation::change_main(ServiceId id, Entry& entry, pid_t pi
     });
     ProcEntry process;
     if (read_proc_entry(pid, process) && process.parent == ::getpid()) return;
+    watch_foreign(id, entry, pid);
+}
+
+void ProcessHostImplementation::watch_foreign(ServiceId id, Entry& entry, pid_t pid) {
+    const Generation generation = entry.generation;
     entry.foreign =
         ForeignProcess::watch(context_, pid, [this, id, generation, pid](const core::Exited& exited) {
             foreign_ended(id, generation, pid, exited);

@@ -80,10 +80,13 @@ bool read_proc_entry(pid_t pid, ProcEntry& entry) {
     int parent = 0;
     int group = 0;
     int session = 0;
+    unsigned long start = 0;
     // The kernel wrote these numbers; they fit. NOLINTNEXTLINE(cert-err34-c)
-    if (std::sscanf(text.c_str() + after_name + 1, " %c %d %d %d", &entry.state, &parent, &group, &session) !=
-        4)
+    if (std::sscanf(text.c_str() + after_name + 1,
+                    " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu", &entry.state,
+                    &parent, &group, &session, &start) != 5)
         return false;
+    entry.start = start;
     if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)
         std::from_chars(text.data() + last + 1, text.data() + text.size(), entry.exit_status);
     entry.pid = pid;

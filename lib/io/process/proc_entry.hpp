@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@ struct ProcEntry {
     pid_t pid = 0;
     pid_t parent = 0;
     pid_t session = 0;
+    std::uint64_t start = 0;  // in clock ticks since boot: with the pid it names a process for good
     char state = '?';
     int exit_status = 0;  // as of wait(2); only where it has ended, is not reaped yet, and we may look
     [[nodiscard]] bool ended() const { return state == 'Z' || state == 'X'; }

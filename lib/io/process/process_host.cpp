@@ -22,6 +22,18 @@ void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->launch(id, generation, std::move(config));
 }
 
+void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process) {
+    implementation_->adopt(id, generation, std::move(config), process);
+}
+
+void ProcessHost::end_adoption() {
+    implementation_->end_adoption();
+}
+
+std::uint64_t ProcessHost::process_start(ServiceId id) const {
+    return implementation_->process_start(id);
+}
+
 void ProcessHost::send_signal(ServiceId id, Generation generation, int signal, bool whole_tree) {
     implementation_->send_signal(id, generation, signal, whole_tree);
 }

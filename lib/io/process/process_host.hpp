@@ -56,6 +56,12 @@ struct CommandResult {
     std::string detail;  // refused: why. Else the first bytes of its output (stdout and stderr), 512 at most
 };
 
+// What is on record of a main process that an earlier daemon launched.
+struct AdoptedProcess {
+    pid_t pid = 0;            // 0: it was about to be launched
+    std::uint64_t start = 0;  // in clock ticks since boot
+};
+
 class ProcessHostImplementation;
 
 class ProcessHost {
@@ -66,7 +72,7 @@ public:
     using CommandCallback = std::function<void(CommandResult)>;
 
     // Makes this process a subreaper and takes SIGCHLD over: every child of this process is reaped here.
-    // Kills what is left in cgroup_root from an earlier daemon. Fails where cgroup_root cannot be used.
+    // Fails where cgroup_root cannot be used.
     [[nodiscard]] static Result<std::unique_ptr<ProcessHost>> create(boost::asio::io_context& context,
                                                                      ProcessHostOptions options,
                                                                      EventSink events, WarningSink warnings);
@@ -76,6 +82,13 @@ public:
 
     // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
     void launch(ServiceId id, Generation generation, ServiceConfig config);
+
+    // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
+    // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
+    void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
+
+    // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
+    void end_adoption();
 
     // Nothing happens where the generation does not run. A launch that is still queued is cancelled: Emptied.
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
@@ -98,6 +111,8 @@ public:
 
     // 0: nothing runs.
     [[nodiscard]] pid_t main_pid(ServiceId id) const;
+    // Of the main process, in clock ticks since boot. 0: nothing runs.
+    [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.
     [[nodiscard]] std::string status_text(ServiceId id) const;
 

@@ -41,6 +41,9 @@ public:
     [[nodiscard]] Result<void> open();
 
     void launch(ServiceId id, Generation generation, ServiceConfig config);
+    void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
+    void end_adoption();
+    [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
@@ -110,6 +113,9 @@ private:
     bool heard(ServiceId id, const NotifySender& sender, std::string_view text);
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
     void change_main(ServiceId id, Entry& entry, pid_t pid);
+    void watch_foreign(ServiceId id, Entry& entry, pid_t pid);
+    [[nodiscard]] pid_t find_adopted(const Entry& entry, const AdoptedProcess& process);
+    void resume_output(Entry& entry);
 
     boost::asio::io_context& context_;
     ProcessHostOptions options_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "config/model.hpp"
 #include "io/process/stage.hpp"
@@ -41,7 +42,14 @@ public:
     // A child of ours was launched into the tree; `output_fd` is its output, and may help to know its
     // descendants.
     virtual void started(const std::string& leaf, pid_t pid, int output_fd) = 0;
-    // That child has been reaped.
+    // A process that an earlier daemon launched into the tree, or 0 where its main process is gone. What commands of
+    // that daemon left there is killed.
+    virtual void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) = 0;
+    // The processes of the tree.
+    [[nodiscard]] virtual std::vector<pid_t> processes(const std::string& leaf) = 0;
+    // Kills what is left of an earlier daemon in trees that nobody has adopted.
+    virtual void kill_unclaimed() = 0;
+    // That child, or adopted process, has ended.
     virtual void ended(const std::string& leaf, pid_t pid) = 0;
 
     [[nodiscard]] virtual bool empty(const std::string& leaf) = 0;

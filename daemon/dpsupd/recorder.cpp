@@ -1,0 +1,48 @@
+#include "recorder.hpp"
+
+#include "log.hpp"
+
+namespace dpsup {
+
+void Recorder::record(const core::Output& output) {
+    for (const ServiceId id : output.record) record(id);
+    for (const core::Effect& effect : output.effects)
+        if (std::holds_alternative<core::Forget>(effect.action)) record(effect.service);
+    flush();
+}
+
+void Recorder::record(ServiceId id) {
+    const io::ServiceConfig config = world_.config_of(id);
+    if (!config) return;
+    const std::string& name = config->name;
+    const core::Service* service = supervisor_.find(id);
+    const auto leaving = leaving_.find(name);
+    if (service == nullptr) {
+        if (leaving != leaving_.end() && leaving->second == id) leaving_.erase(leaving);
+        const core::Service* successor = supervisor_.find(name);
+        if (successor == nullptr)
+            log_.drop(name);
+        else
+            record(successor->id);
+        return;
+    }
+    if (leaving != leaving_.end() && leaving->second != id) return;
+    io::RunRecord record{core::snapshot_of(*service), world_.process_start(id)};
+    if (service->removed) {
+        leaving_[name] = id;
+        // Should a new dpsupd find it under a service of the same name, it is not what that one describes.
+        record.snapshot.restart_wanted = true;
+        record.snapshot.restart_cause = "its configuration changed";
+    }
+    log_.set(name, std::move(record));
+}
+
+// Supervision goes on without a record; only a takeover would miss what happened meanwhile.
+void Recorder::flush() {
+    const Result<void> written = log_.flush();
+    if (written && failing_) log_info("the record of what runs is complete again");
+    if (!written && !failing_) log_error(written.error());
+    failing_ = !written;
+}
+
+}  // namespace dpsup

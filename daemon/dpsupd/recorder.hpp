@@ -1,0 +1,35 @@
+// Keeps the run log in step with the brain: what each step changed is on record before its effects are carried out.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "core/supervise/supervisor.hpp"
+#include "io/state/run_log.hpp"
+#include "world.hpp"
+
+namespace dpsup {
+
+class Recorder {
+public:
+    Recorder(io::RunLog log, const core::Supervisor& supervisor, const World& world)
+        : log_(std::move(log)), supervisor_(supervisor), world_(world) {}
+
+    void record(const core::Output& output);
+
+    // What an earlier dpsupd of this boot left.
+    [[nodiscard]] const io::RunRecords& records() const { return log_.records(); }
+
+private:
+    void record(ServiceId id);
+    void flush();
+
+    io::RunLog log_;
+    const core::Supervisor& supervisor_;
+    const World& world_;
+    // Removed services that still run, by name: until they are gone, the record of the name is theirs.
+    std::unordered_map<std::string, ServiceId> leaving_;
+    bool failing_ = false;
+};
+
+}  // namespace dpsup
