@@ -40,7 +40,7 @@ core::ServiceChange Landscape::add(std::size_t rank) {
     const ServiceId id{next_id_++};
     const auto kind = random_.chance(job_share_) ? Kind::job : Kind::service;
     core::ServiceChange change{
-        .change = Change::add, .service = id, .policy = policy_for(rank, kind), .cause = {}, .wanted_up = {}};
+        .change = Change::add, .service = id, .policy = policy_for(rank, kind), .cause = {}, .wanted_up = {}, .past = {}};
     if (random_.chance(0.2)) change.wanted_up = random_.chance(0.7);
     change.done = kind == Kind::job && random_.chance(0.2);
     ranks_[rank].service = id;
@@ -176,13 +176,13 @@ void Landscape::remove_one(core::ConfigLoaded& into, std::set<ServiceId>& touche
                                 .service = id,
                                 .policy = policy,
                                 .cause = "depends_on changed",
-                                .wanted_up = {}});
+                                .wanted_up = {}, .past = {}});
     }
     ranks_[rank_of(removed)].service.reset();
     services_.erase(removed);
     touched.insert(removed);
     into.changes.push_back(
-        {.change = Change::remove, .service = removed, .policy = {}, .cause = "gone", .wanted_up = {}});
+        {.change = Change::remove, .service = removed, .policy = {}, .cause = "gone", .wanted_up = {}, .past = {}});
 }
 
 void Landscape::change_one(core::ConfigLoaded& into, std::set<ServiceId>& touched) {
@@ -200,7 +200,7 @@ void Landscape::change_one(core::ConfigLoaded& into, std::set<ServiceId>& touche
     fresh.autostart = policy.autostart;
     policy = fresh;
     into.changes.push_back(
-        {.change = change, .service = id, .policy = policy, .cause = "changed", .wanted_up = {}});
+        {.change = change, .service = id, .policy = policy, .cause = "changed", .wanted_up = {}, .past = {}});
 }
 
 std::size_t Landscape::rank_of(ServiceId service) const {
