@@ -120,9 +120,10 @@ int run_daemon(const std::string& config_file, config::Config config) {
                config.daemon.log_level);
     raise_descriptor_limit();
     const Result<int> ended = run(config_file, std::move(config));
-    if (ended) return *ended;
-    log_error(ended.error());
-    return 1;
+    if (!ended) log_error(ended.error());
+    const int code = ended.value_or(1);
+    if (!close_log()) ::_exit(code);
+    return code;
 }
 
 }  // namespace dpsup
