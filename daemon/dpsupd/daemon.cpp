@@ -52,11 +52,16 @@ Result<void> make_directory(const std::string& path) {
     }
 }
 
-// Started by systemd: in a scope beside our own unit. Else below our own cgroup.
-io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd) {
+// Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
+// share their unit with us and with whoever started us, so that it tells nothing.
+io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std::string& unit) {
     if (by_systemd) {
         const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
-        if (scope) return io::cgroup_root_in(scope->cgroup);
+        if (scope) {
+            io::CgroupRoot root = io::cgroup_root_in(scope->cgroup);
+            if (!root.path.empty()) unit = scope_of(daemon);
+            return root;
+        }
         log_error(scope.error());
     }
     return io::choose_cgroup_root(daemon.state_dir);
@@ -66,7 +71,7 @@ io::ProcessHostOptions process_options(const config::Daemon& daemon, bool by_sys
     io::ProcessHostOptions options;
     options.runtime_dir = daemon.runtime_dir;
     options.log_dir = daemon.log_dir;
-    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd);
+    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd, options.journal_unit);
     if (root.path.empty())
         log_warning("without cgroups: " + root.reason);
     else
@@ -122,9 +127,10 @@ int run_daemon(const std::string& config_file, config::Config config) {
                config.daemon.log_level);
     raise_descriptor_limit();
     const Result<int> ended = run(config_file, std::move(config));
-    if (ended) return *ended;
-    log_error(ended.error());
-    return 1;
+    if (!ended) log_error(ended.error());
+    const int code = ended.value_or(1);
+    if (!close_log()) ::_exit(code);
+    return code;
 }
 
 }  // namespace dpsup

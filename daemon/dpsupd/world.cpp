@@ -38,7 +38,7 @@ bool has_log_probe(const config::Service& service) {
 World::World(boost::asio::io_context& context, Sink sink) : context_(context), sink_(std::move(sink)) {}
 
 Result<void> World::open(io::ProcessHostOptions options) {
-    paths_ = {options.log_dir, options.journal_socket};
+    paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
     auto processes = io::ProcessHost::create(context_, std::move(options), sink_, log_service_warning);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
@@ -107,7 +107,7 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
     if (!has_log_probe(service)) return;
     switch (io::resolve_target(service.process.log, paths_)) {
         case config::LogConfig::Target::journal:
-            outputs_[id] = io::JournalOutput{service.name, io::now(), {}};
+            outputs_[id] = io::JournalOutput{service.name, io::now(), {}, paths_.journal_unit};
             return;
         case config::LogConfig::Target::file: {
             const std::string path = io::log_file_of(service.name, paths_);

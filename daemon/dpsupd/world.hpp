@@ -30,6 +30,8 @@ public:
     void perform(const core::Effect& effect);
 
     [[nodiscard]] std::string status_text(ServiceId id) const;
+    // Where services' output goes: as it was when we started, whatever was configured since.
+    [[nodiscard]] const io::OutputPaths& output_paths() const { return paths_; }
 
 private:
     void perform(const core::Effect& effect, const core::Launch& launch);

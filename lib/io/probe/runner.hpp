@@ -58,6 +58,8 @@ struct JournalOutput {
     std::string identifier;  // SYSLOG_IDENTIFIER
     Instant since;           // of the launch (CLOCK_MONOTONIC)
     std::string directory;   // empty: the system's journal
+    std::string unit =
+        {};  // _SYSTEMD_UNIT of its lines; empty: unknown, and whoever claims the identifier is believed
 };
 
 using OutputPlace = std::variant<std::monostate, FileOutput, JournalOutput>;

@@ -25,7 +25,8 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
                 [this](const std::string& path, const std::string& message) {
                     warnings_("", "the log " + path + ": " + message);
                 }),
-      starter_(OutputPaths{options_.log_dir, options_.journal_socket}, make_launch_defaults()),
+      starter_(OutputPaths{options_.log_dir, options_.journal_socket, options_.journal_unit},
+               make_launch_defaults()),
       reaper_(context,
               [this](pid_t pid) {
                   worker_.reaped(pid);

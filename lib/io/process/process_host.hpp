@@ -37,6 +37,7 @@ struct ProcessHostOptions {
     // processes are tracked as descendants of this process, which becomes a subreaper.
     std::string cgroup_root;
     std::string journal_socket = "/run/systemd/journal/stdout";
+    std::string journal_unit;  // of systemd, in which `cgroup_root` lies; see OutputPaths
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 16;  // run_in_service and reload commands at a time; more wait for their turn

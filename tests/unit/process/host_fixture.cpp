@@ -47,6 +47,7 @@ void HostTest::SetUpWith(Tracking tracking) {
     options_.runtime_dir = path("run");
     options_.log_dir = path("log");
     options_.journal_socket = path("no-journal");
+    options_.journal_unit = "services.scope";
     fs::create_directory(options_.runtime_dir);
     fs::create_directory(options_.log_dir);
     if (tracking == Tracking::cgroups) {
