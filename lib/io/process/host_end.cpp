@@ -35,7 +35,10 @@ void ProcessHostImplementation::send_signal(ServiceId id, Generation generation,
                                             bool whole_tree) {
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->phase == Phase::idle) return;
-    if (cancel_queued(id, *entry, generation)) return;
+    if (cancel_launch(*entry)) {
+        emit(id, generation, core::Emptied{});
+        return schedule_flush();
+    }
     constexpr std::size_t signals_max = 8;
     if (entry->phase != Phase::launching)
         signal_now(*entry, {signal, whole_tree});
@@ -55,7 +58,7 @@ void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
         emit(id, generation, core::Emptied{});
         return schedule_flush();
     }
-    if (entry->phase == Phase::queued) entry->phase = Phase::idle;
+    static_cast<void>(cancel_launch(*entry));
     if (entry->phase == Phase::idle) {
         entry->generation = generation;
         entry->phase = Phase::ending;
@@ -76,18 +79,9 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     if (entry != nullptr && entry->phase == Phase::running && entry->generation == generation) {
         const auto& how = config->process.reload;
         if (const auto* command = std::get_if<config::ReloadCommand>(&how)) {
-            commands_->run({id,
-                            entry->config,
-                            command->command,
-                            {{"MAINPID", std::to_string(entry->main_pid)}},
-                            reload_timeout,
-                            [this, id, generation](const CommandResult& result) {
-                                emit(id, generation, reloaded_from(result));
-                                flush();
-                            }});
-            return;
-        }
-        if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
+            if (reloading_.insert(id).second) return run_reload(id, *entry, *command);
+            answer.detail = "the last reload command has not ended yet";
+        } else if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
             send_signal(id, generation, signal->signal, false);
             answer = {true, "sent signal " + std::to_string(signal->signal)};
         } else {
@@ -96,6 +90,22 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     }
     emit(id, generation, answer);
     schedule_flush();
+}
+
+// Never beside itself, so that reload commands that cannot be killed do not pile up.
+void ProcessHostImplementation::run_reload(ServiceId id, const Entry& entry,
+                                           const config::ReloadCommand& reload) {
+    commands_->run({id,
+                    entry.config,
+                    entry.identity,
+                    reload.command,
+                    {{"MAINPID", std::to_string(entry.main_pid)}},
+                    reload_timeout,
+                    [this, id, generation = entry.generation](const CommandResult& result) {
+                        emit(id, generation, reloaded_from(result));
+                        flush();
+                    },
+                    {.launched = {}, .gone = [this, id] { reloading_.erase(id); }}});
 }
 
 // The instance's process, as launched or as it named itself by MAINPID=. Only the main one's end is the
@@ -138,7 +148,7 @@ void ProcessHostImplementation::foreign_ended(ServiceId id, Generation generatio
 
 void ProcessHostImplementation::check_empty(ServiceId id, Entry& entry) {
     if (entry.phase != Phase::ending) return;
-    if (!tree_->empty(entry.leaf())) {
+    if (!tree_->empty(entry.leaf()) || commands_->launching_for(id)) {
         ending_.insert(id);
         if (entry.kill_asked) tree_->kill(entry.leaf());
         return;
@@ -176,6 +186,7 @@ void ProcessHostImplementation::forget(ServiceId id) {
     const auto found = entries_.find(id);
     if (found == entries_.end()) return;
     Entry& entry = found->second;
+    static_cast<void>(cancel_launch(entry));
     commands_->cancel(id);
     ending_.erase(id);
     rotation_.forget(entry.log_path);

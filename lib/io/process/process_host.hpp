@@ -20,12 +20,16 @@
 #include "base/time.hpp"
 #include "config/model.hpp"
 #include "core/supervise/event.hpp"
+#include "io/process/stage.hpp"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace dpsup::io {
+
+struct Identity;
+class LaunchPlan;
 
 // A service's configuration, as of one launch. Shared, since the engine keeps it too; never changed.
 using ServiceConfig = std::shared_ptr<const config::Service>;
@@ -39,7 +43,10 @@ struct ProcessHostOptions {
     std::string journal_socket = "/run/systemd/journal/stdout";
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
-    std::size_t commands_max = 16;  // run_in_service and reload commands at a time; more wait for their turn
+    std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
+    // In place of the real ones, for tests; called in threads.
+    std::function<Staged<pid_t>(LaunchPlan&)> launch;
+    std::function<Staged<Identity>(const config::Process&)> resolve;
 };
 
 // How a command of run_in_service ended.
@@ -55,6 +62,14 @@ struct CommandResult {
     int code = 0;
     std::string detail;  // refused: why. Else the first bytes of its output (stdout and stderr), 512 at most
 };
+
+// What is told of a command besides its result, on the loop; may be left empty.
+struct CommandProgress {
+    std::function<void()> launched;  // it runs
+    std::function<void()> gone;      // the last word: it has been reaped, or will never run
+};
+
+using CommandNumber = std::uint64_t;
 
 class ProcessHostImplementation;
 
@@ -91,10 +106,12 @@ public:
     void forget(ServiceId id);
 
     // Runs a command as the service's user, with its environment, limits and working directory, in a cgroup
-    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest. Leftovers
-    // are killed.
-    void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
-                        CommandCallback callback);
+    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest, also where
+    // the command cannot be killed; that nothing of it is left is told by `gone`. Leftovers are killed.
+    CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                                 CommandCallback callback, CommandProgress progress = {});
+    // Kills it, or takes its turn away. Answered as ever.
+    void kill_command(CommandNumber number);
 
     // 0: nothing runs.
     [[nodiscard]] pid_t main_pid(ServiceId id) const;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "base/time.hpp"
 #include "core/supervise/event.hpp"
 
 namespace boost::asio {
@@ -30,11 +31,15 @@ public:
     // it is heard of if it becomes one.
     void watch(pid_t pid, Callback callback);
     void forget(pid_t pid);
+    // Whether it is a child of ours that nobody has reaped: then its number is no other's.
+    [[nodiscard]] static bool is_child(pid_t pid);
 
     // A launch is under way in another thread, whose child may end before its number is known here: until unexpect()
-    // the ends of unknown children are remembered for watch().
+    // the ends of unknown children are remembered for watch(), but for those that `born` says are another's.
     void expect();
     void unexpect();
+    // The child was born after `since`: what ended before was an earlier process of that number.
+    void born(pid_t pid, Instant since);
 
 private:
     struct Implementation;
