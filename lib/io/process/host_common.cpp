@@ -25,7 +25,7 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
                 [this](const std::string& path, const std::string& message) {
                     warnings_("", "the log " + path + ": " + message);
                 }),
-      starter_(OutputPaths{options_.log_dir, options_.journal_socket}, make_launch_defaults()),
+      starter_(OutputPaths{options_.log_dir, options_.journal_socket}, make_launch_defaults(options_.nofile)),
       reaper_(context,
               [this](pid_t pid) {
                   worker_.reaped(pid);

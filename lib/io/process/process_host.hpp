@@ -7,6 +7,7 @@
 // Emptied (in the same turn where the main process was alone).
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -41,6 +42,9 @@ struct ProcessHostOptions {
     // processes are tracked as descendants of this process, which becomes a subreaper.
     std::string cgroup_root;
     std::string journal_socket = "/run/systemd/journal/stdout";
+    // Of services that name none: that with which the daemon was started (descriptor_limit.hpp). Without it they could
+    // open nothing, so that nobody forgets it.
+    rlimit64 nofile{};
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "io/process/command_runner.hpp"
+#include "io/process/descriptor_limit.hpp"
 #include "unit/process/host_fixture.hpp"
 
 namespace dpsup::io {
@@ -33,7 +34,7 @@ public:
 TEST(CommandPlaces, AreNotHeldByWhatCannotBeKilled) {
     constexpr int places = 2;
     boost::asio::io_context context(1);
-    Starter starter(OutputPaths{}, make_launch_defaults());
+    Starter starter(OutputPaths{}, make_launch_defaults(descriptor_limit()));
     Reaper reaper(context, [](pid_t) {});
     LaunchWorker worker(context, reaper, [](const std::string& message) { ADD_FAILURE() << message; });
     Immortals tree;
