@@ -1,7 +1,4 @@
 // How instances end: signals, kills, exits, and the emptiness of a tree.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <vector>
@@ -108,6 +105,12 @@ void ProcessHostImplementation::run_reload(ServiceId id, const Entry& entry,
                     {.launched = {}, .gone = [this, id] { reloading_.erase(id); }}});
 }
 
+Reaper::Watch ProcessHostImplementation::watch_process(ServiceId id, Generation generation, pid_t pid) {
+    return reaper_.watch(pid, [this, id, generation, pid](const core::Exited& exited) {
+        process_ended(id, generation, pid, exited);
+    });
+}
+
 // The instance's process, as launched or as it named itself by MAINPID=. Only the main one's end is the
 // service's.
 void ProcessHostImplementation::process_ended(ServiceId id, Generation generation, pid_t pid,
@@ -115,6 +118,7 @@ void ProcessHostImplementation::process_ended(ServiceId id, Generation generatio
     Entry* entry = find(id);
     if (entry == nullptr) return;
     tree_->ended(entry->leaf(), pid);
+    if (entry->launched_pid == pid) entry->launched_pid = 0;
     if (entry->generation == generation && entry->phase == Phase::running) {
         // What the process said before it died comes first: perhaps that another one is the main process now.
         if (entry->notify) entry->notify->drain();
@@ -127,8 +131,7 @@ void ProcessHostImplementation::process_ended(ServiceId id, Generation generatio
 
 void ProcessHostImplementation::main_ended(ServiceId id, Entry& entry, core::Exited exited) {
     exited.out_of_memory = tree_->oom_kills(entry.leaf()) > entry.oom_kills;
-    entry.main_pid = 0;
-    entry.foreign.reset();
+    forget_main(entry);
     entry.phase = Phase::ending;
     commands_->cancel(id);
     emit(id, entry.generation, exited);
@@ -140,9 +143,7 @@ void ProcessHostImplementation::foreign_ended(ServiceId id, Generation generatio
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->main_pid != pid) return;
     // Its parent may have died meanwhile; then it became our child, and the reaper knows more than the pidfd.
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0) return;
-    reaper_.forget(pid);
+    if (Reaper::is_child(pid)) return;
     process_ended(id, generation, pid, exited);
 }
 
@@ -190,7 +191,8 @@ void ProcessHostImplementation::forget(ServiceId id) {
     commands_->cancel(id);
     ending_.erase(id);
     rotation_.forget(entry.log_path);
-    if (entry.main_pid > 0) reaper_.forget(entry.main_pid);
+    forget_main(entry);
+    reaper_.forget(entry.launched);
     if (!tree_->remove(entry.leaf()))
         warnings_(entry.leaf(), "its cgroup is not empty, and is left for the next start");
     if (const auto named = by_name_.find(entry.leaf()); named != by_name_.end() && named->second == id)

@@ -133,11 +133,9 @@ void ProcessHostImplementation::launched(ServiceId id, Generation generation, co
         entry != nullptr && entry->phase == Phase::launching && entry->generation == generation;
     if (wanted && pid) {
         entry->phase = Phase::running;
-        entry->main_pid = *pid;
+        entry->main_pid = entry->launched_pid = *pid;
         tree_->started(entry->leaf(), *pid, output.get());
-        reaper_.watch(*pid, [this, id, generation, child = *pid](const core::Exited& exited) {
-            process_ended(id, generation, child, exited);
-        });
+        entry->launched = watch_process(id, generation, *pid);
         emit(id, generation, core::Launched{*pid});
         for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(*entry, signal);
         if (entry->kill_asked) tree_->kill(entry->leaf());

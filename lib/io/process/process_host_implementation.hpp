@@ -64,7 +64,10 @@ private:
         Phase phase = Phase::idle;
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
-        pid_t main_pid = 0;
+        pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
+        pid_t launched_pid = 0;  // until it is reaped
+        Reaper::Watch launched;
+        Reaper::Watch named;  // of the main process that was named by MAINPID=
         Generation generation;
         ServiceConfig config;                                      // of the last launch
         std::shared_ptr<const Identity> identity;                  // as whom it runs; none: not known yet
@@ -111,6 +114,7 @@ private:
     // True: nothing of the launch will ever run, and the entry is idle.
     [[nodiscard]] bool cancel_launch(Entry& entry);
 
+    [[nodiscard]] Reaper::Watch watch_process(ServiceId id, Generation generation, pid_t pid);
     void process_ended(ServiceId id, Generation generation, pid_t pid, core::Exited exited);
     void main_ended(ServiceId id, Entry& entry, core::Exited exited);
     void foreign_ended(ServiceId id, Generation generation, pid_t pid, const core::Exited& exited);
@@ -120,7 +124,8 @@ private:
 
     bool heard(ServiceId id, const NotifySender& sender, std::string_view text);
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
-    void change_main(ServiceId id, Entry& entry, pid_t pid);
+    [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
+    void forget_main(Entry& entry);
 
     boost::asio::io_context& context_;
     ProcessHostOptions options_;

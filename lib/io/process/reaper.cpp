@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <unordered_map>
 
 #include "io/clock.hpp"
 
@@ -55,7 +56,7 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
             if (expected > 0) remember(info);
             return stranger(info.si_pid);
         }
-        const Callback callback = std::move(found->second);
+        const Callback callback = std::move(found->second.callback);
         callbacks.erase(found);
         callback(exited_from(info));
     }
@@ -67,6 +68,10 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
         early[info.si_pid] = {exited_from(info), time};
     }
 
+    struct Watched {
+        std::uint64_t number = 0;
+        Callback callback;
+    };
     struct Early {
         core::Exited exited;
         Instant at;
@@ -75,7 +80,8 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
     boost::asio::io_context& context;
     boost::asio::signal_set signals;
     std::function<void(pid_t)> stranger;
-    std::unordered_map<pid_t, Callback> callbacks;
+    std::unordered_map<pid_t, Watched> callbacks;
+    std::uint64_t last_watch = 0;
     std::unordered_map<pid_t, Early> early;
     int expected = 0;
     bool closed = false;
@@ -95,21 +101,25 @@ Reaper::~Reaper() {
     implementation_->callbacks.clear();
 }
 
-void Reaper::watch(pid_t pid, Callback callback) {
+Reaper::Watch Reaper::watch(pid_t pid, Callback callback) {
+    const Watch watch{pid, ++implementation_->last_watch};
     const auto ended = implementation_->early.find(pid);
     if (ended == implementation_->early.end()) {
-        implementation_->callbacks[pid] = std::move(callback);
-        return;
+        implementation_->callbacks[pid] = {watch.number, std::move(callback)};
+        return watch;
     }
     boost::asio::post(implementation_->context,
                       [self = implementation_, told = std::move(callback), exited = ended->second.exited] {
                           if (!self->closed) told(exited);
                       });
     implementation_->early.erase(ended);
+    return watch;
 }
 
-void Reaper::forget(pid_t pid) {
-    implementation_->callbacks.erase(pid);
+void Reaper::forget(Watch watch) {
+    const auto found = implementation_->callbacks.find(watch.pid);
+    if (found != implementation_->callbacks.end() && found->second.number == watch.number)
+        implementation_->callbacks.erase(found);
 }
 
 bool Reaper::is_child(pid_t pid) {

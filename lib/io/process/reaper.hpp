@@ -4,9 +4,9 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 
 #include "base/time.hpp"
 #include "core/supervise/event.hpp"
@@ -28,9 +28,14 @@ public:
     Reaper& operator=(const Reaper&) = delete;
 
     // Calls back once, from the loop, when the child ends. Harmless for a process that is no child of ours:
-    // it is heard of if it becomes one.
-    void watch(pid_t pid, Callback callback);
-    void forget(pid_t pid);
+    // it is heard of if it becomes one. A later watch of the same number takes the place of an earlier one.
+    struct Watch {
+        pid_t pid = 0;
+        std::uint64_t number = 0;
+    };
+    Watch watch(pid_t pid, Callback callback);
+    // Nothing happens where it has been told, or the number is another's by now who is watched in its place.
+    void forget(Watch watch);
     // Whether it is a child of ours that nobody has reaped: then its number is no other's.
     [[nodiscard]] static bool is_child(pid_t pid);
 
