@@ -62,6 +62,7 @@ Result<void> World::open(io::ProcessHostOptions options) {
 }
 
 void World::configure(ServiceId id, io::ServiceConfig config) {
+    processes_->bound_log(id, config->process.log);  // live, as are its targets
     configs_[id] = std::move(config);
 }
 

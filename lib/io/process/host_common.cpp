@@ -115,6 +115,14 @@ void ProcessHostImplementation::kill_command(CommandNumber number) {
     commands_->kill(number);
 }
 
+void ProcessHostImplementation::bound_log(ServiceId id, const config::LogConfig& log) {
+    Entry* entry = find(id);
+    if (entry == nullptr || (entry->log_size_max == log.max_size && entry->log_keep == log.keep)) return;
+    entry->log_size_max = log.max_size;
+    entry->log_keep = log.keep;
+    if (!entry->log_path.empty()) rotation_.watch(entry->log_path, log.max_size, log.keep);
+}
+
 pid_t ProcessHostImplementation::main_pid(ServiceId id) const {
     const Entry* entry = find(id);
     return entry == nullptr ? 0 : entry->main_pid;

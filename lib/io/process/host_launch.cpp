@@ -32,6 +32,8 @@ void ProcessHostImplementation::launch(ServiceId id, Generation generation, Serv
     by_name_[config->name] = id;
     entry.config = std::move(config);
     entry.identity.reset();
+    entry.log_size_max = entry.config->process.log.max_size;
+    entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     entry.phase = Phase::queued;
     queue_.push_back({id, generation});
@@ -121,8 +123,7 @@ Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry)
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
     entry.log_path = std::move(service->log_path);
-    if (!entry.log_path.empty())
-        rotation_.watch(entry.log_path, config.process.log.max_size, config.process.log.keep);
+    if (!entry.log_path.empty()) rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
     return std::move(service->job);
 }
 

@@ -34,6 +34,10 @@ void ProcessHost::reload(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->reload(id, generation, std::move(config));
 }
 
+void ProcessHost::bound_log(ServiceId id, const config::LogConfig& log) {
+    implementation_->bound_log(id, log);
+}
+
 void ProcessHost::forget(ServiceId id) {
     implementation_->forget(id);
 }

@@ -106,6 +106,9 @@ public:
     // Sends config.process.reload's signal or runs its command. Answer: Reloaded.
     void reload(ServiceId id, Generation generation, ServiceConfig config);
 
+    // The bounds of its log file, of what runs and of what is launched later.
+    void bound_log(ServiceId id, const config::LogConfig& log);
+
     // Nothing of the service is left: gives its cgroup, sockets and watches back.
     void forget(ServiceId id);
 

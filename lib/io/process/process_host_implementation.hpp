@@ -46,6 +46,7 @@ public:
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
+    void bound_log(ServiceId id, const config::LogConfig& log);
     void forget(ServiceId id);
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  ProcessHost::CommandCallback callback, CommandProgress progress);
@@ -74,6 +75,8 @@ private:
         LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;  // while it is being launched
         std::uint64_t oom_kills = 0;                               // before the launch
         std::string log_path;
+        std::uint64_t log_size_max = 0;
+        std::uint32_t log_keep = 0;
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
