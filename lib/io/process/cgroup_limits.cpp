@@ -62,21 +62,29 @@ std::optional<LimitFailure> apply(const std::string& root, const std::string& di
     const int enabled = limit.text ? enable(root, limit.controller, 1) : 0;
     if (enabled != 0)
         return LimitFailure{limit.controller, enabled == ENODEV ? 0 : enabled, missing(limit, root, enabled)};
-    const int written = write_file(directory + "/" + limit.file, limit.text.value_or(limit.unlimited));
-    if (written == 0 || !limit.text) return std::nullopt;
+    const std::string text = limit.text.value_or(limit.unlimited);
+    const int written = write_file(directory + "/" + limit.file, text);
+    if (written == 0 || (!limit.text && written == ENOENT)) return std::nullopt;
     return LimitFailure{limit.controller, written,
-                        std::string("limits.") + limit.key + ": writing " + *limit.text + " to " + directory +
-                            "/" + limit.file + ": " + std::strerror(written)};
+                        std::string("limits.") + limit.key + ": writing " + text + " to " + directory + "/" +
+                            limit.file + ": " + std::strerror(written)};
 }
 
 }  // namespace
 
 std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,
-                                       const config::Limits& before, const config::Limits& limits) {
+                                       config::Limits& set, const config::Limits& limits) {
     std::vector<LimitFailure> failures;
-    for (const auto& limit : limits_to_write(before, limits)) {
-        if (auto failure = apply(root, directory, limit)) failures.push_back(std::move(*failure));
-    }
+    const auto list = limits_to_write(set, limits);
+    const auto holds = [&](std::size_t place) {
+        auto failure = apply(root, directory, list[place]);
+        if (failure) failures.push_back(std::move(*failure));
+        return !failure;
+    };
+    if (holds(0)) set.cpus = limits.cpus;
+    if (holds(1)) set.memory = limits.memory;
+    if (holds(2)) set.pids = limits.pids;
+    if (holds(3)) set.io_weight = limits.io_weight;
     return failures;
 }
 

@@ -14,10 +14,9 @@ struct LimitFailure {
     std::string what;      // "limits.memory: the memory controller is not available in /sys/fs/cgroup/dpsup"
 };
 
-// `directory` is the service's, directly below `root`. What `before` had set and `limits` has not goes back
-// to no limit. Every limit is tried; the answer lists those that do not hold.
+// `directory` is the service's, directly below `root`. `set` is what stands there, and is kept up to date: what it
+// has and `limits` has not goes back to no limit. Every limit is tried; the answer lists those that do not hold.
 [[nodiscard]] std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,
-                                                     const config::Limits& before,
-                                                     const config::Limits& limits);
+                                                     config::Limits& set, const config::Limits& limits);
 
 }  // namespace dpsup::io::cgroup

@@ -91,13 +91,14 @@ Staged<void> CgroupTree::create(const std::string& leaf) {
 
 Staged<void> CgroupTree::limit(const std::string& leaf, const config::Limits& limits) {
     auto& state = leaves_[leaf];
-    if (state.limits == limits) return {};
-    const auto failures = cgroup::apply_limits(root_, directory_of(leaf), state.limits, limits);
+    if (state.prepared == limits) return {};
+    state.prepared.reset();
+    const auto failures = cgroup::apply_limits(root_, directory_of(leaf), state.set, limits);
     if (!failures.empty() && !limits.best_effort)
         return stage_failed("limits", failures.front().error_number,
                             failures.front().what + "; limits.best_effort = true starts the service without");
     for (const auto& failure : failures) warn_(leaf, failure.what + "; it runs without this limit");
-    state.limits = limits;
+    state.prepared = limits;
     return {};
 }
 

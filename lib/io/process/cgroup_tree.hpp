@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "base/result.hpp"
@@ -35,7 +36,9 @@ public:
 private:
     struct Leaf {
         Inotify::Watch watch = Inotify::none;
-        config::Limits limits;
+        // What it was prepared with last; none: that failed.
+        std::optional<config::Limits> prepared = config::Limits{};
+        config::Limits set;   // which stand there, also if others could not be set
         bool killed = false;  // cgroup.kill was written
     };
 
