@@ -34,6 +34,10 @@ void ProcessHost::reload(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->reload(id, generation, std::move(config));
 }
 
+void ProcessHost::limit(ServiceId id, const config::Limits& limits) {
+    implementation_->limit(id, limits);
+}
+
 void ProcessHost::forget(ServiceId id) {
     implementation_->forget(id);
 }

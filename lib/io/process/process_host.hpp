@@ -87,6 +87,9 @@ public:
     // Sends config.process.reload's signal or runs its command. Answer: Reloaded.
     void reload(ServiceId id, Generation generation, ServiceConfig config);
 
+    // Its limits from now on, without a restart. Nothing happens where no instance runs or is being launched.
+    void limit(ServiceId id, const config::Limits& limits);
+
     // Nothing of the service is left: gives its cgroup, sockets and watches back.
     void forget(ServiceId id);
 

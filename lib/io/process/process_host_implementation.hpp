@@ -44,6 +44,7 @@ public:
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
+    void limit(ServiceId id, const config::Limits& limits);
     void forget(ServiceId id);
     void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                         ProcessHost::CommandCallback callback);
