@@ -66,6 +66,10 @@ void World::configure(ServiceId id, io::ServiceConfig config) {
     configs_[id] = std::move(config);
 }
 
+void World::limit(ServiceId id) {
+    processes_->limit(id, config_of(id)->process.limits);
+}
+
 io::ServiceConfig World::config_of(ServiceId id) const {
     const auto found = configs_.find(id);
     return found == configs_.end() ? nullptr : found->second;

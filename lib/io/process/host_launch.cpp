@@ -173,6 +173,15 @@ Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) 
     return {};
 }
 
+void ProcessHostImplementation::limit(ServiceId id, const config::Limits& limits) {
+    Entry* entry = find(id);
+    if (entry == nullptr || entry->phase == Phase::idle || entry->config->process.limits == limits) return;
+    auto config = std::make_shared<config::Service>(*entry->config);
+    config->process.limits = limits;
+    entry->config = std::move(config);
+    if (entry->phase != Phase::queued) tree_->limit(entry->leaf(), limits);
+}
+
 // What has no process yet needs none to die.
 bool ProcessHostImplementation::cancel_launch(Entry& entry) {
     if (entry.phase == Phase::launching) {

@@ -38,6 +38,10 @@ void ProcessHost::bound_log(ServiceId id, const config::LogConfig& log) {
     implementation_->bound_log(id, log);
 }
 
+void ProcessHost::limit(ServiceId id, const config::Limits& limits) {
+    implementation_->limit(id, limits);
+}
+
 void ProcessHost::forget(ServiceId id) {
     implementation_->forget(id);
 }

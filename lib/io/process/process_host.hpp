@@ -109,6 +109,8 @@ public:
 
     // The bounds of its log file, of what runs and of what is launched later.
     void bound_log(ServiceId id, const config::LogConfig& log);
+    // Its limits from now on, without a restart. Nothing happens where no instance runs or is being launched.
+    void limit(ServiceId id, const config::Limits& limits);
 
     // Nothing of the service is left: gives its cgroup, sockets and watches back.
     void forget(ServiceId id);

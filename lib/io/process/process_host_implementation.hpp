@@ -47,6 +47,7 @@ public:
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
     void bound_log(ServiceId id, const config::LogConfig& log);
+    void limit(ServiceId id, const config::Limits& limits);
     void forget(ServiceId id);
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  ProcessHost::CommandCallback callback, CommandProgress progress);

@@ -19,6 +19,7 @@ public:
     [[nodiscard]] Staged<Placement> prepare(const std::string&, const config::Limits&) override {
         return Placement{};
     }
+    void limit(const std::string&, const config::Limits&) override {}
     void started(const std::string& leaf, pid_t pid, int) override { living[leaf] = pid; }
     void ended(const std::string& leaf, pid_t) override { living.erase(leaf); }
     [[nodiscard]] bool empty(const std::string& leaf) override { return !living.contains(leaf); }
