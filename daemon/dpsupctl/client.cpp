@@ -2,9 +2,11 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -28,6 +30,17 @@ tl::unexpected<Error> cannot_connect(const std::string& path, int error) {
                 "see whether it is well: systemctl status dpsupd");
 }
 
+// How a call ends where SO_SNDTIMEO is over.
+bool timed_out(int error) {
+    return error == EAGAIN || error == EWOULDBLOCK;
+}
+
+tl::unexpected<Error> not_taken(const std::string& path, Duration waited) {
+    return fail("no_answer",
+                "dpsupd takes no request on " + path + " within " + format_duration_rounded(waited),
+                "see whether it hangs: systemctl status dpsupd");
+}
+
 tl::unexpected<Error> broken_off(const std::string& path) {
     return fail("no_answer", "dpsupd closed the connection on " + path + " before its answer was whole",
                 "see whether it ended: systemctl status dpsupd");
@@ -38,6 +51,13 @@ tl::unexpected<Error> no_answer(const std::string& path, Duration waited) {
                 "dpsupd took the request on " + path + " but gave no answer within " +
                     format_duration_rounded(waited),
                 "see whether it hangs: systemctl status dpsupd");
+}
+
+// Of connect, which waits while the daemon's queue of connections is full, and of send.
+void limit_sending(int fd, Duration limit) {
+    const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(limit).count();
+    const timeval time{.tv_sec = microseconds / 1'000'000, .tv_usec = microseconds % 1'000'000};
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
 }
 
 int poll_timeout(std::optional<Duration> patience) {
@@ -62,8 +82,10 @@ Result<void> Client::open() {
                     "give a shorter one with --socket");
     std::memcpy(address.sun_path, path_.data(), path_.size());
     fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd_ < 0 || ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return cannot_connect(path_, errno);
+    if (fd_ < 0) return cannot_connect(path_, errno);
+    limit_sending(fd_, patience_.request);
+    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return timed_out(errno) ? not_taken(path_, patience_.request) : cannot_connect(path_, errno);
     return {};
 }
 
@@ -82,6 +104,7 @@ Result<void> Client::send_request(std::string_view method, std::string_view targ
     while (!left.empty()) {
         const auto sent = ::send(fd_, left.data(), left.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0 && timed_out(errno)) return not_taken(path_, patience_.request);
         if (sent < 0) return {};  // refused midway, as an oversized one is: the answer says why
         left.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -96,6 +119,7 @@ Result<bool> Client::read_some(std::optional<Duration> patience) {
     std::array<char, std::size_t{64} * 1024> buffer;
     const auto size = ::recv(fd_, buffer.data(), buffer.size(), 0);
     if (size < 0) return errno == EINTR ? Result<bool>(true) : Result<bool>(broken_off(path_));
+    heard_ = std::chrono::steady_clock::now();
     if (size == 0 && !parser_.end()) return broken_off(path_);
     if (size > 0 && !parser_.feed({buffer.data(), static_cast<std::size_t>(size)}))
         return fail("no_answer", "what answers on " + path_ + " does not speak dpsup's protocol",
@@ -134,7 +158,7 @@ Result<Answer> Client::open_stream(std::string_view target) {
 }
 
 Result<std::optional<std::string>> Client::next_line(Duration patience) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::min(std::chrono::steady_clock::now() + patience, heard_ + patience_.stream);
     for (;;) {
         lines_ += parser_.take_body();
         if (const auto end = lines_.find('\n'); end != std::string::npos) {
@@ -143,11 +167,15 @@ Result<std::optional<std::string>> Client::next_line(Duration patience) {
             return line;
         }
         if (parser_.done()) return broken_off(path_);
-        const auto left = deadline - std::chrono::steady_clock::now();
-        if (left < Duration::zero()) return std::nullopt;
-        auto read = read_some(left);
+        const auto now = std::chrono::steady_clock::now();
+        auto read = now < deadline ? read_some(deadline - now) : Result<bool>(false);
         if (!read) return tl::unexpected<Error>(std::move(read.error()));
-        if (!*read) return std::nullopt;
+        if (*read) continue;
+        if (std::chrono::steady_clock::now() - heard_ < patience_.stream) return std::nullopt;
+        return fail(
+            "no_answer",
+            "dpsupd has been silent on " + path_ + " for " + format_duration_rounded(patience_.stream),
+            "see whether it hangs: systemctl status dpsupd");
     }
 }
 

@@ -2,6 +2,7 @@
 // since a command line tool has nothing else to do; every wait has a limit unless the caller asks for none.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,10 +18,16 @@ struct Answer {
     std::string body;
 };
 
+struct Patience {
+    Duration request = std::chrono::seconds(10);  // until the daemon takes the connection, and the request
+    Duration stream = std::chrono::minutes(1);    // silence of a stream; its heartbeats come far more often
+};
+
 // Codes of its errors: not_running (nothing answers), not_allowed (the socket may not be opened), no_answer.
 class Client {
 public:
-    explicit Client(std::string socket) : path_(std::move(socket)) {}
+    explicit Client(std::string socket, Patience patience = {})
+        : path_(std::move(socket)), patience_(patience) {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
     ~Client();
@@ -32,7 +39,8 @@ public:
     // Opens a stream. A refusal comes back as its answer; on a stream the answer's body is empty.
     [[nodiscard]] Result<Answer> open_stream(std::string_view target);
 
-    // The stream's next line, without its end; nothing where none came in time.
+    // The stream's next line, without its end; nothing where none came in time. A daemon that has been silent for too
+    // long is an error.
     [[nodiscard]] Result<std::optional<std::string>> next_line(Duration patience);
 
 private:
@@ -44,6 +52,8 @@ private:
     [[nodiscard]] Result<Answer> read_answer(std::optional<Duration> patience);
 
     std::string path_;
+    Patience patience_;
+    std::chrono::steady_clock::time_point heard_;  // from a stream
     int fd_ = -1;
     ReplyParser parser_;
     std::string lines_;  // of a stream: read, not yet handed out

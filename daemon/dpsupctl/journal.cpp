@@ -20,6 +20,7 @@ std::vector<std::string> arguments_of(const JournalQuestion& question) {
     if (question.follow) words.emplace_back("-f");
     if (question.json) words.insert(words.end(), {"-o", "json"});
     for (const auto& identifier : question.identifiers) words.insert(words.end(), {"-t", identifier});
+    if (!question.unit.empty()) words.push_back("_SYSTEMD_UNIT=" + question.unit);
     return words;
 }
 
@@ -84,8 +85,9 @@ Result<pid_t> start_journalctl(const JournalQuestion& question) {
     return child;
 }
 
-std::vector<std::string> last_journal_lines(const std::string& identifier, std::size_t most) {
-    auto words = arguments_of({.identifiers = {identifier}, .lines = most});
+std::vector<std::string> last_journal_lines(const std::string& identifier, const std::string& unit,
+                                            std::size_t most) {
+    auto words = arguments_of({.identifiers = {identifier}, .unit = unit, .lines = most});
     words.insert(words.end(), {"-o", "cat"});
     const auto pointers = pointers_to(words);
     std::array<int, 2> pipe{};

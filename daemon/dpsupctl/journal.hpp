@@ -13,6 +13,7 @@ namespace dpsup::ctl {
 
 struct JournalQuestion {
     std::vector<std::string> identifiers;
+    std::string unit;  // in which all of them run; empty: unknown
     std::size_t lines = 0;
     bool follow = false;
     bool json = false;
@@ -25,6 +26,7 @@ struct JournalQuestion {
 [[nodiscard]] Result<pid_t> start_journalctl(const JournalQuestion& question);
 
 // The last lines without their prefixes; empty where they cannot be had soon.
-[[nodiscard]] std::vector<std::string> last_journal_lines(const std::string& identifier, std::size_t most);
+[[nodiscard]] std::vector<std::string> last_journal_lines(const std::string& identifier,
+                                                          const std::string& unit, std::size_t most);
 
 }  // namespace dpsup::ctl

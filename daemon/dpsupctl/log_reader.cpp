@@ -100,7 +100,7 @@ Result<Tail> tail_of(const std::string& path, std::size_t most) {
 }
 
 std::vector<std::string> last_lines(const LogView& log, std::size_t most) {
-    if (log.kind == "journal") return last_journal_lines(log.identifier, most);
+    if (log.kind == "journal") return last_journal_lines(log.identifier, log.unit, most);
     if (log.kind != "file") return {};
     auto tail = tail_of(log.path, most);
     return tail ? std::move(tail->lines) : std::vector<std::string>();

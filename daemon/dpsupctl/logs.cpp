@@ -30,6 +30,7 @@ struct LogFile {
 struct Places {
     std::vector<LogFile> files;
     std::vector<std::string> identifiers;
+    std::string unit;
 };
 
 // Lines on their way out: as they are for programs, harmless for terminals, with the service's name where
@@ -69,13 +70,15 @@ Result<Places> ask_places(const Options& options) {
         const auto explanation = read_explanation(*body);
         if (!explanation) return tl::unexpected<Error>(explanation.error());
         const LogView& log = explanation->log;
-        if (log.kind == "file")
+        if (log.kind == "file") {
             places.files.push_back({name, log.path});
-        else if (log.kind == "journal")
+        } else if (log.kind == "journal") {
             places.identifiers.push_back(log.identifier);
-        else
+            places.unit = log.unit;
+        } else {
             return fail("no_log", "the output of " + name + " goes nowhere",
                         "its configuration says log = \"none\"");
+        }
     }
     return places;
 }
@@ -135,8 +138,8 @@ Result<void> show_files(const Places& places, const Options& options, const Line
 Exit run_logs(const Options& options) {
     const auto places = ask_places(options);
     if (!places) return report(places.error(), options.json);
-    const JournalQuestion question{places->identifiers, options.lines.value_or(lines_default), options.follow,
-                                   options.json};
+    const JournalQuestion question{places->identifiers, places->unit, options.lines.value_or(lines_default),
+                                   options.follow, options.json};
     if (places->files.empty()) return report(become_journalctl(question), options.json);
 
     Result<pid_t> journal = pid_t{0};

@@ -115,7 +115,9 @@ std::string history_text(const ExplanationView& explanation, const Terminal& ter
 
 std::string log_place(const LogView& log, const std::string& name) {
     if (log.kind == "file") return "in " + harmless(log.path);
-    if (log.kind == "journal") return "in the journal: journalctl -t " + harmless(log.identifier);
+    if (log.kind == "journal")
+        return "in the journal: journalctl -t " + harmless(log.identifier) +
+               (log.unit.empty() ? "" : " _SYSTEMD_UNIT=" + harmless(log.unit));
     return "nowhere: the configuration of " + harmless(name) + " discards it";
 }
 

@@ -111,7 +111,7 @@ ExplanationView explanation_of(const json::object& object) {
             words(object, "dependents"),
             list(object, "probes", probe_of),
             list(object, "decisions", decision_of),
-            {text(log, "kind"), text(log, "path"), text(log, "identifier")}};
+            {text(log, "kind"), text(log, "path"), text(log, "identifier"), text(log, "unit")}};
 }
 
 CommandView command_of(const json::object& object) {

@@ -58,6 +58,7 @@ struct LogView {
     std::string kind;
     std::string path;
     std::string identifier;
+    std::string unit = {};
 };
 
 struct ExplanationView {

@@ -66,12 +66,14 @@ void Applier::start() {
     }
     engine_.feed(event);
     engine_.world().end_adoption();
+    engine_.recorder().keep_only(catalogue_.ids());
 }
 
 // An earlier dpsupd of this boot has left it so.
 void Applier::take_over(core::ServiceChange& change) {
-    const auto record = engine_.records().find(change.policy.name);
-    if (record == engine_.records().end()) return;
+    const io::RunRecords& records = engine_.recorder().records();
+    const auto record = records.find(change.policy.name);
+    if (record == records.end()) return;
     change.past = record->second.snapshot;
     if (change.past->run)
         engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});
@@ -137,6 +139,10 @@ void Applier::carry_out(const std::vector<config::Operation>& operations, config
         event.changes.push_back(std::move(change));
     }
     for (const auto& [name, id] : catalogue_.ids()) engine_.world().configure(id, catalogue_.service(name));
+    // Whoever is restarted ends under the limits that it has, and gets the new ones at its launch.
+    for (const core::ServiceChange& change : event.changes)
+        if (change.change == core::Change::update || change.change == core::Change::reload)
+            engine_.world().limit(change.service);
     engine_.feed(event);
     if (applied_) applied_(catalogue_.config());
 }

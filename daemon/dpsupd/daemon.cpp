@@ -1,9 +1,9 @@
 #include "daemon.hpp"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <optional>
 #include <random>
@@ -13,6 +13,7 @@
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
+#include "io/process/descriptor_limit.hpp"
 #include "io/state/run_log.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
@@ -25,14 +26,6 @@ namespace {
 
 std::string scope_of(const config::Daemon& daemon) {
     return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
-}
-
-// Thousands of services and probes hold descriptors; the services themselves get the usual limit back.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log_warning("cannot raise the limit of open files");
 }
 
 Result<io::http::Listener> open_socket(const std::string& path) {
@@ -53,21 +46,40 @@ Result<void> make_directory(const std::string& path) {
     }
 }
 
-// Started by systemd: in a scope beside our own unit. Else below our own cgroup.
-io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd) {
+// Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
+// share their unit with us and with whoever started us, so that it tells nothing.
+io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std::string& unit) {
     if (by_systemd) {
         const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
-        if (scope) return io::cgroup_root_in(scope->cgroup);
+        if (scope) {
+            io::CgroupRoot root = io::cgroup_root_in(scope->cgroup);
+            if (!root.path.empty()) unit = scope_of(daemon);
+            return root;
+        }
         log_error(scope.error());
     }
     return io::choose_cgroup_root(daemon.state_dir);
 }
 
-io::ProcessHostOptions process_options(const config::Daemon& daemon, bool by_systemd) {
+// What runs already can only be followed where it is.
+io::CgroupRoot follow_what_runs(const io::RunRecords& records, io::CgroupRoot chosen) {
+    const auto running =
+        std::ranges::find_if(records, [](const auto& one) { return one.second.snapshot.run.has_value(); });
+    if (running == records.end() || running->second.cgroup_root == chosen.path) return chosen;
+    const std::string& root = running->second.cgroup_root;
+    if (root.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
+    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) return chosen;
+    return {root, "services run in cgroups below " + root + ", where an earlier dpsupd launched them"};
+}
+
+io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimit64& nofile, bool by_systemd,
+                                       const io::RunRecords& records) {
     io::ProcessHostOptions options;
+    options.nofile = nofile;
     options.runtime_dir = daemon.runtime_dir;
     options.log_dir = daemon.log_dir;
-    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd);
+    const io::CgroupRoot root =
+        follow_what_runs(records, choose_cgroups(daemon, by_systemd, options.journal_unit));
     if (root.path.empty())
         log_warning("without cgroups: " + root.reason);
     else
@@ -83,7 +95,7 @@ control::Roles make_roles(const config::Control& control) {
 }
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(const std::string& config_file, config::Config config) {
+Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile) {
     const config::Daemon paths = config.daemon;
     const bool by_systemd = io::started_by_systemd();
     if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
@@ -99,7 +111,8 @@ Result<int> run(const std::string& config_file, config::Config config) {
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
     Engine engine(context, std::random_device{}(), memory, std::move(*runs));
-    if (Result<void> opened = engine.world().open(process_options(paths, by_systemd)); !opened)
+    io::ProcessHostOptions options = process_options(paths, nofile, by_systemd, engine.recorder().records());
+    if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));
     EngineBackend backend(engine, applier, memory);
@@ -123,11 +136,13 @@ Result<int> run(const std::string& config_file, config::Config config) {
 int run_daemon(const std::string& config_file, config::Config config) {
     set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
                config.daemon.log_level);
-    raise_descriptor_limit();
-    const Result<int> ended = run(config_file, std::move(config));
-    if (ended) return *ended;
-    log_error(ended.error());
-    return 1;
+    const rlimit64 started_with = io::descriptor_limit();
+    if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
+    const Result<int> ended = run(config_file, std::move(config), started_with);
+    if (!ended) log_error(ended.error());
+    const int code = ended.value_or(1);
+    if (!close_log()) ::_exit(code);
+    return code;
 }
 
 }  // namespace dpsup

@@ -38,7 +38,7 @@ public:
     [[nodiscard]] const core::Supervisor& supervisor() const { return supervisor_; }
     [[nodiscard]] World& world() { return world_; }
     [[nodiscard]] const World& world() const { return world_; }
-    [[nodiscard]] const io::RunRecords& records() const { return recorder_.records(); }
+    [[nodiscard]] Recorder& recorder() { return recorder_; }
     [[nodiscard]] DecisionLog& decisions() { return decisions_; }
     [[nodiscard]] const DecisionLog& decisions() const { return decisions_; }
     [[nodiscard]] Waits& waits() { return waits_; }

@@ -66,7 +66,7 @@ Result<control::ServiceStatus> EngineBackend::status_of(const std::string& name)
 Result<control::Explanation> EngineBackend::explain(const std::string& name) const {
     const core::Service* service = engine_.supervisor().find(name);
     if (service == nullptr) return tl::unexpected(unknown_service(name));
-    return dpsup::explain(*service, status_from(*service), engine_, applier_.catalogue());
+    return dpsup::explain(*service, status_from(*service), engine_);
 }
 
 Result<core::Command> EngineBackend::resolve(const control::CommandRequest& request) const {

@@ -70,20 +70,20 @@ std::vector<control::ProbeStatus> probes_of(const core::Service& service, const 
 control::LogPlace log_place(const config::Service& service, const io::OutputPaths& paths) {
     switch (io::resolve_target(service.process.log, paths)) {
         case config::LogConfig::Target::journal:
-            return {"journal", "", service.name};
+            return {"journal", "", service.name, paths.journal_unit};
         case config::LogConfig::Target::file:
-            return {"file", io::log_file_of(service.name, paths), ""};
+            return {"file", io::log_file_of(service.name, paths), "", ""};
         case config::LogConfig::Target::automatic:
         case config::LogConfig::Target::none:
-            return {"none", "", ""};
+            return {"none", "", "", ""};
     }
-    return {"none", "", ""};
+    return {"none", "", "", ""};
 }
 
 }  // namespace
 
 control::Explanation explain(const core::Service& service, control::ServiceStatus status,
-                             const Engine& engine, const Catalogue& catalogue) {
+                             const Engine& engine) {
     const core::Supervisor& supervisor = engine.supervisor();
     control::Explanation explanation;
     explanation.status = std::move(status);
@@ -100,7 +100,7 @@ control::Explanation explain(const core::Service& service, control::ServiceStatu
     explanation.decisions = engine.decisions().of(service.id);
     if (const io::ServiceConfig config = engine.world().config_of(service.id)) {
         explanation.probes = probes_of(service, *config);
-        explanation.log = log_place(*config, {.log_dir = catalogue.config().daemon.log_dir});
+        explanation.log = log_place(*config, engine.world().output_paths());
     }
     return explanation;
 }

@@ -1,4 +1,5 @@
-// The daemon's log: the journal with structured fields where systemd runs dpsupd, else stderr.
+// The daemon's log: the journal with structured fields where systemd runs dpsupd, else stderr. Logging never waits for
+// either: messages are queued for a thread that writes them, and dropped, and counted, where it cannot keep up.
 #pragma once
 
 #include <string>
@@ -12,6 +13,9 @@ enum class LogTarget : std::uint8_t { journal, standard_error };
 
 // `level`: trace, debug, info, warning or error.
 void set_up_log(LogTarget target, const std::string& level);
+
+// Writes what is queued. False: the log did not take it in time, and its thread hangs; end with _exit.
+[[nodiscard]] bool close_log();
 
 void set_log_level(const std::string& level);
 

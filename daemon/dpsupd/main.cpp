@@ -2,6 +2,7 @@
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -26,6 +27,8 @@ int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
 int main(int argc, char** argv) {
     // One loop does the work; an arena for each helper thread would only cost memory.
     mallopt(M_ARENA_MAX, 1);
+    // Whoever read our output may leave (`dpsupd 2>&1 | head`), and the services go on. They get its default back.
+    std::signal(SIGPIPE, SIG_IGN);
 
     CLI::App app{
         "dpsupd supervises the services of a host: starts them in dependency order, watches and restarts "

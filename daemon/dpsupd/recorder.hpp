@@ -1,6 +1,7 @@
 // Keeps the run log in step with the brain: what each step changed is on record before its effects are carried out.
 #pragma once
 
+#include <map>
 #include <string>
 #include <unordered_map>
 
@@ -17,11 +18,15 @@ public:
 
     void record(const core::Output& output);
 
+    // Forgets services that are not configured any more.
+    void keep_only(const std::map<std::string, ServiceId>& names);
+
     // What an earlier dpsupd of this boot left.
     [[nodiscard]] const io::RunRecords& records() const { return log_.records(); }
 
 private:
     void record(ServiceId id);
+    [[nodiscard]] std::uint64_t start_on_record(const std::string& name, const core::Snapshot& snapshot) const;
     void flush();
 
     io::RunLog log_;

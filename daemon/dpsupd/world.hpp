@@ -27,15 +27,20 @@ public:
     void expect(ServiceId id, const io::AdoptedProcess& process) { expected_[id] = process; }
     // Whatever else an earlier daemon left is killed.
     void end_adoption() { processes_->end_adoption(); }
+    [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const { return processes_->process_start(id); }
 
     // The configuration with which the service is launched, probed and reloaded from now on.
     void configure(ServiceId id, io::ServiceConfig config);
+    // Puts the configured limits on what runs of it.
+    void limit(ServiceId id);
     [[nodiscard]] io::ServiceConfig config_of(ServiceId id) const;
 
     void perform(const core::Effect& effect);
 
     [[nodiscard]] std::string status_text(ServiceId id) const;
+    // Where services' output goes: as it was when we started, whatever was configured since.
+    [[nodiscard]] const io::OutputPaths& output_paths() const { return paths_; }
 
 private:
     void perform(const core::Effect& effect, const core::Launch& launch);
@@ -53,6 +58,7 @@ private:
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
     std::unordered_map<ServiceId, io::AdoptedProcess> expected_;
     io::OutputPaths paths_;
+    std::string cgroup_root_;
     std::unique_ptr<io::ProcessHost> processes_;
     std::unique_ptr<io::ProbeRunner> probes_;
 };

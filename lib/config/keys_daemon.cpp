@@ -1,5 +1,5 @@
-// The rows of [host], [daemon] and [control]. Here "restart" means: of dpsupd itself, which leaves services
-// running.
+// The rows of [host], [daemon] and [control]. Here "restart" means: of dpsupd itself, and with it of every
+// service.
 #include <array>
 
 #include "config/keys.hpp"
@@ -60,7 +60,7 @@ constexpr std::array daemon_rows{
          .change = ChangeClass::restart}),
     field<AbsolutePath, &Daemon::runtime_dir>(
         {.name = "runtime_dir",
-         .doc = "What a reboot voids: which process belongs to which service. Best on a tmpfs.",
+         .doc = "What a reboot voids: the sockets on which services report to dpsupd. Best on a tmpfs.",
          .example = R"("/run/dpsup")",
          .change = ChangeClass::restart}),
     field<AbsolutePath, &Daemon::log_dir>(

@@ -43,6 +43,7 @@ struct LogPlace {
     std::string kind;        // "journal", "file", "none"
     std::string path;        // file
     std::string identifier;  // journal: SYSLOG_IDENTIFIER
+    std::string unit = {};  // journal: _SYSTEMD_UNIT, which tells its lines from a stranger's; empty: unknown
 };
 
 // One decision or change, as kept for `explain` and streamed by /v1/events.

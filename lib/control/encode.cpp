@@ -99,6 +99,7 @@ json::object object_of(const LogPlace& log, const json::storage_ptr& where) {
     object.emplace("kind", log.kind);
     if (!log.path.empty()) object.emplace("path", text(log.path, where));
     if (!log.identifier.empty()) object.emplace("identifier", text(log.identifier, where));
+    if (!log.unit.empty()) object.emplace("unit", text(log.unit, where));
     return object;
 }
 

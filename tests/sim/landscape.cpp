@@ -39,8 +39,12 @@ core::ConfigLoaded Landscape::first() {
 core::ServiceChange Landscape::add(std::size_t rank) {
     const ServiceId id{next_id_++};
     const auto kind = random_.chance(job_share_) ? Kind::job : Kind::service;
-    core::ServiceChange change{
-        .change = Change::add, .service = id, .policy = policy_for(rank, kind), .cause = {}, .wanted_up = {}, .past = {}};
+    core::ServiceChange change{.change = Change::add,
+                               .service = id,
+                               .policy = policy_for(rank, kind),
+                               .cause = {},
+                               .wanted_up = {},
+                               .past = {}};
     if (random_.chance(0.2)) change.wanted_up = random_.chance(0.7);
     change.done = kind == Kind::job && random_.chance(0.2);
     ranks_[rank].service = id;
@@ -176,13 +180,18 @@ void Landscape::remove_one(core::ConfigLoaded& into, std::set<ServiceId>& touche
                                 .service = id,
                                 .policy = policy,
                                 .cause = "depends_on changed",
-                                .wanted_up = {}, .past = {}});
+                                .wanted_up = {},
+                                .past = {}});
     }
     ranks_[rank_of(removed)].service.reset();
     services_.erase(removed);
     touched.insert(removed);
-    into.changes.push_back(
-        {.change = Change::remove, .service = removed, .policy = {}, .cause = "gone", .wanted_up = {}, .past = {}});
+    into.changes.push_back({.change = Change::remove,
+                            .service = removed,
+                            .policy = {},
+                            .cause = "gone",
+                            .wanted_up = {},
+                            .past = {}});
 }
 
 void Landscape::change_one(core::ConfigLoaded& into, std::set<ServiceId>& touched) {

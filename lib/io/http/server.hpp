@@ -20,8 +20,11 @@ struct Limits {
     std::size_t body_max = std::size_t{64} * 1024;    // beyond: 413
     std::size_t connections_max = 1100;               // when full, the oldest that asks nothing is closed
     std::size_t stream_buffer_max =
-        std::size_t{2} * 1024 * 1024;                     // unread text of one stream, after its first
+        std::size_t{2} * 1024 * 1024;  // unread text of one stream, after its first
+    // Unread replies and streams, all together: beyond, whoever leaves most unread is closed.
+    std::size_t unread_max = std::size_t{32} * 1024 * 1024;
     std::size_t streams_max = 64;                         // beyond: 503
+    std::size_t streams_per_user_max = 16;                // beyond: 503
     Duration request_timeout = std::chrono::seconds(10);  // first byte to last of a request; beyond: 408
     Duration idle_timeout = std::chrono::seconds(60);     // between requests
     Duration write_timeout = std::chrono::seconds(60);    // of one reply; of a stream without any progress

@@ -7,6 +7,8 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <charconv>
+#include <map>
+#include <tuple>
 #include <utility>
 
 namespace dpsup::io::http {
@@ -112,6 +114,7 @@ void Session::close() {
     if (state_ == State::streaming) --shared_->streams;
     state_ = State::closed;
     ++since_;
+    count_unread();
     const auto self = shared_from_this();  // the list may hold the last reference
     Error ignored;
     socket_.close(ignored);
@@ -235,6 +238,7 @@ void Session::send(Reply reply, bool keep_alive) {
     response_->keep_alive(keep_alive);
     response_->body() = std::move(reply.body);
     response_->prepare_payload();
+    bound_unread();
     beast::http::async_write(socket_, *response_,
                              [self = shared_from_this(), keep_alive](const Error& error, std::size_t) {
                                  self->written(error, keep_alive);
@@ -244,6 +248,7 @@ void Session::send(Reply reply, bool keep_alive) {
 void Session::written(const Error& error, bool keep_alive) {
     if (state_ != State::writing) return;
     response_.reset();
+    count_unread();
     if (error) return close();
     if (keep_alive) return await_request();
     Error ignored;
@@ -268,7 +273,8 @@ void Session::drain() {
 bool Session::begin_stream(std::uint64_t number, std::string_view content_type, std::string first,
                            std::string heartbeat) {
     if (state_ != State::answering || number != number_) return false;
-    if (shared_->streams >= shared_->limits.streams_max) {
+    if (shared_->streams >= shared_->limits.streams_max ||
+        streams_of_user() >= shared_->limits.streams_per_user_max) {
         send(transport_error(503, "too_many_streams", "too many event streams are open",
                              "close one of the others, or ask /v1/decisions instead"),
              keep_alive_);
@@ -280,6 +286,7 @@ bool Session::begin_stream(std::uint64_t number, std::string_view content_type, 
     pending_.append(chunked_ ? "Transfer-Encoding: chunked\r\n\r\n" : "Connection: close\r\n\r\n");
     enter(State::streaming, shared_->limits.heartbeat);
     append(first);
+    bound_unread();
     flush();
     return true;
 }
@@ -301,6 +308,7 @@ bool Session::write(std::string_view text) {
         return false;
     }
     append(text);
+    bound_unread();
     if (in_flight_.empty()) flush();
     return true;
 }
@@ -322,8 +330,49 @@ void Session::flush() {
                                      if (self->in_flight_.capacity() > keep_max)
                                          self->in_flight_.shrink_to_fit();
                                  }
+                                 self->count_unread();
                                  self->flush();
                              });
+}
+
+// After each change of what it is about. Of a reply all counts until all is written.
+void Session::count_unread() {
+    std::size_t now = 0;
+    if (state_ == State::writing && response_) now = response_->body().size();
+    if (state_ == State::streaming) now = pending_.size() + in_flight_.size();
+    shared_->unread += now - unread_;
+    unread_ = now;
+}
+
+// Whoever reads is done in a moment. Those who do not go first: the user who leaves most unread, his fullest
+// connection, the oldest. Never this one, which has had no time to be read.
+void Session::bound_unread() {
+    count_unread();
+    while (shared_->unread > shared_->limits.unread_max) {
+        std::map<uid_t, std::size_t> of_user;
+        for (const auto& each : shared_->sessions) of_user[each->peer_.uid] += each->unread_;
+        const auto rank = [&](const Session& session) {
+            const bool other = &session != this && session.unread_ > 0;
+            return std::tuple(other, other ? of_user[session.peer_.uid] : 0, session.unread_,
+                              ~session.since_);
+        };
+        const auto worst =
+            std::max_element(shared_->sessions.begin(), shared_->sessions.end(),
+                             [&](const auto& a, const auto& b) { return rank(*a) < rank(*b); });
+        if (worst == shared_->sessions.end() || !std::get<0>(rank(**worst))) return;
+        // Kept alive while it closes and takes itself off the list.
+        // NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
+        const auto leaving = *worst;
+        leaving->close();
+    }
+}
+
+std::size_t Session::streams_of_user() const {
+    const auto count =
+        std::count_if(shared_->sessions.begin(), shared_->sessions.end(), [this](const auto& each) {
+            return each->state_ == State::streaming && each->peer_.uid == peer_.uid;
+        });
+    return static_cast<std::size_t>(count);
 }
 
 // Once a heartbeat's time: says that we live, or ends a stream whose reader has stopped.

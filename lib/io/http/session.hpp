@@ -37,6 +37,7 @@ struct Shared {
     dpsup::http::Handler* handler = nullptr;  // null: the server is gone
     std::vector<std::shared_ptr<Session>> sessions;
     std::size_t streams = 0;
+    std::size_t unread = 0;  // bytes of all sessions that the kernel has not taken yet
     std::uint64_t turn = 0;  // counts state changes, so that "oldest" has a meaning
 };
 
@@ -79,7 +80,9 @@ private:
     void drain();
     void append(std::string_view text);
     void flush();
-    void flushed(const Error& error);
+    void count_unread();
+    void bound_unread();
+    [[nodiscard]] std::size_t streams_of_user() const;
 
     Socket socket_;
     boost::asio::steady_timer timer_;
@@ -101,6 +104,7 @@ private:
     std::string pending_;    // of a stream: not yet handed to the kernel
     std::string in_flight_;  // being written
     std::size_t written_ = 0;
+    std::size_t unread_ = 0;  // our share of Shared::unread
     std::string heartbeat_;
     bool active_ = false;  // something was written since the last beat
     Duration stalled_{};

@@ -12,8 +12,8 @@ namespace {
 
 // Seven lines: identifier, unit, priority of lines without one, whether lines may begin with one, and whether
 // to pass them on to syslog, the kernel's log and the console.
-std::string header_for(const std::string& identifier) {
-    return identifier + "\n\n6\n1\n0\n0\n0\n";
+std::string header_for(const std::string& identifier, const std::string& unit) {
+    return identifier + "\n" + unit + "\n6\n1\n0\n0\n0\n";
 }
 
 bool make_blocking(int fd) {
@@ -23,7 +23,8 @@ bool make_blocking(int fd) {
 
 }  // namespace
 
-UniqueFd open_journal_stream(const std::string& socket_path, const std::string& identifier) {
+UniqueFd open_journal_stream(const std::string& socket_path, const std::string& identifier,
+                             const std::string& unit) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (socket_path.size() >= sizeof address.sun_path) return errno = ENAMETOOLONG, UniqueFd();
@@ -35,7 +36,7 @@ UniqueFd open_journal_stream(const std::string& socket_path, const std::string& 
     const int buffer_size = 8 * 1024 * 1024;  // a burst must not make the service wait for the journal
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &buffer_size, sizeof buffer_size) != 0)
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size);
-    const std::string header = header_for(identifier);
+    const std::string header = header_for(identifier, unit);
     if (::send(fd.get(), header.data(), header.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(header.size()))
         return {};
     // The service is to wait, not to lose lines, when the journal is slow.

@@ -8,7 +8,9 @@
 
 namespace dpsup::io {
 
-// No descriptor: errno says why. EAGAIN: journald's queue of new streams is full.
-[[nodiscard]] UniqueFd open_journal_stream(const std::string& socket_path, const std::string& identifier);
+// No descriptor: errno says why. EAGAIN: journald's queue of new streams is full. `unit` is what journald records for
+// lines whose writer has ended before it could look (it believes root only); may be empty.
+[[nodiscard]] UniqueFd open_journal_stream(const std::string& socket_path, const std::string& identifier,
+                                           const std::string& unit);
 
 }  // namespace dpsup::io

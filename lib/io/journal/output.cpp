@@ -55,7 +55,7 @@ tl::expected<Output, OutputError> open_output(const std::string& service, const 
         case Target::file:
             return open_file(log_file_of(service, paths), paths.log_dir);
         case Target::journal:
-            output.fd = open_journal_stream(paths.journal_socket, service);
+            output.fd = open_journal_stream(paths.journal_socket, service, paths.journal_unit);
             output.journal = true;
             if (!output.fd) return output_failed(errno, "the journal at " + paths.journal_socket);
             return output;

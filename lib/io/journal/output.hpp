@@ -13,6 +13,9 @@ namespace dpsup::io {
 struct OutputPaths {
     std::string log_dir;                                         // NAME.log, NAME.log.1, ...
     std::string journal_socket = "/run/systemd/journal/stdout";  // where journald listens for streams
+    // systemd's unit in which all services run; empty: there is none. What journald itself records of a line tells
+    // then whether a service wrote it: anybody may claim a service's identifier.
+    std::string journal_unit = {};
 };
 
 // What `log.target = "automatic"` means on this host, now. Never answers `automatic`.

@@ -65,6 +65,7 @@ private:
     std::function<void(HttpReply)> done_;
     CURL* easy_ = nullptr;
     bool running_ = false;
+    bool poolable_ = true;
     curl_slist* headers_ = nullptr;
     curl_slist* addresses_ = nullptr;
     std::size_t header_bytes_ = 0;
@@ -129,7 +130,7 @@ HttpClient::Transfer::~Transfer() {
     if (running_) loop_.multi.remove(easy_);
     if (easy_ != nullptr) {
         loop_.curl->easy_setopt(easy_, CURLOPT_ERRORBUFFER, nullptr);
-        loop_.give_back(easy_);
+        poolable_ ? loop_.give_back(easy_) : loop_.curl->easy_cleanup(easy_);
     }
     loop_.curl->slist_free_all(headers_);
     loop_.curl->slist_free_all(addresses_);
@@ -140,7 +141,8 @@ void HttpClient::Transfer::append(curl_slist*& list, const std::string& entry) {
     if (longer != nullptr) list = longer;
 }
 
-// Every option that is set here is set for every transfer: the handle may come from another one.
+// Every option that is set here is set for every transfer, or keeps the handle out of the pool: the handle may come
+// from another one.
 void HttpClient::Transfer::set_request(const HttpRequest& request) {
     const auto set = [&](CURLoption option, auto value) { loop_.curl->easy_setopt(easy_, option, value); };
     set(CURLOPT_PRIVATE, static_cast<void*>(this));
@@ -154,8 +156,11 @@ void HttpClient::Transfer::set_request(const HttpRequest& request) {
     set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_SSL_VERIFYPEER, request.tls_verify ? 1L : 0L);
     set(CURLOPT_SSL_VERIFYHOST, request.tls_verify ? 2L : 0L);
-    if (!request.ca_file.empty() || request.url.starts_with("https"))
-        set(CURLOPT_CAINFO, request.ca_file.empty() ? nullptr : request.ca_file.c_str());
+    if (!request.ca_file.empty()) {
+        // Nothing sets the authorities that libcurl was built with again: this handle is for no other transfer.
+        poolable_ = false;
+        set(CURLOPT_CAINFO, request.ca_file.c_str());
+    }
     set_method(request.method);
     for (const auto& [name, value] : request.headers)
         append(headers_, name + (value.empty() ? ";" : ": " + value));

@@ -45,6 +45,10 @@ bool go_to_start(sd_journal* journal, const JournalCursor& cursor) {
     sd_journal_flush_matches(journal);
     const std::string match = "SYSLOG_IDENTIFIER=" + cursor.output.identifier;
     sd_journal_add_match(journal, match.data(), match.size());
+    if (!cursor.output.unit.empty()) {
+        const std::string unit = "_SYSTEMD_UNIT=" + cursor.output.unit;
+        sd_journal_add_match(journal, unit.data(), unit.size());
+    }
     if (!cursor.cursor.empty()) {
         sd_journal_seek_cursor(journal, cursor.cursor.c_str());
         if (sd_journal_next(journal) <= 0) return false;

@@ -1,68 +1,99 @@
 // Taking over what an earlier daemon launched. It is no child of ours: its end is seen through a pidfd, and how it
 // ended is told by kernels from 6.15 on.
+#include <algorithm>
+#include <utility>
+
 #include "io/process/proc_entry.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
-namespace {
-
-bool is(const AdoptedProcess& process) {
-    ProcEntry entry;
-    return process.pid > 0 && read_proc_entry(process.pid, entry) && !entry.ended() && entry.start == process.start;
-}
-
-}  // namespace
 
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
     Entry& entry = entries_[id];
     by_name_[config->name] = id;
     entry.config = std::move(config);
+    entry.log_size_max = entry.config->process.log.max_size;
+    entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
-    const pid_t pid = find_adopted(entry, process);
-    if (pid > 0) watch_foreign(id, entry, pid);
-    const bool runs = entry.foreign != nullptr;
-    tree_->adopted(entry.leaf(), entry.config->process.limits, runs ? pid : 0);
-    if (runs) {
-        entry.phase = Phase::running;
-        entry.main_pid = pid;
-        entry.oom_kills = tree_->oom_kills(entry.leaf());
-        resume_output(entry);
-        if (const auto opened = open_notify(id, entry); !opened)
-            warnings_(entry.leaf(), "its notifications cannot be heard: " + opened.error().detail);
-        if (entry.notify) entry.notify->listen();
-        emit(id, generation, core::Launched{pid});
-    } else {
+    UniqueFd held;
+    const pid_t pid = hold_adopted(entry, process, held);
+    tree_->adopted(entry.leaf(), entry.config->process.limits, pid);
+    if (pid == 0) {
         entry.phase = Phase::ending;
         emit(id, generation, core::Exited{.kind = core::ExitKind::unknown});
         check_empty(id, entry);
+        return schedule_flush();
     }
+    entry.foreign = ForeignProcess::watch(context_, std::move(held), pid,
+                                          [this, id, generation, pid](const core::Exited& exited) {
+                                              foreign_ended(id, generation, pid, exited);
+                                          });
+    entry.phase = Phase::running;
+    entry.main_pid = pid;
+    entry.oom_kills = tree_->oom_kills(entry.leaf());
+    resume_output(entry);
+    identities_.look_up(entry.config->process,
+                        [weak = weak_from_this(), id, generation](const Identities::Answer& identity) {
+                            if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
+                        });
+    emit(id, generation, core::Launched{pid});
     schedule_flush();
 }
 
-// Where the earlier daemon died before it knew the pid, the leader of a session in the service's tree is the main
-// process: each is launched as one.
-pid_t ProcessHostImplementation::find_adopted(const Entry& entry, const AdoptedProcess& process) {
-    if (is(process) && (options_.cgroup_root.empty() || tree_->contains(entry.leaf(), process.pid))) return process.pid;
-    if (process.pid > 0 || options_.cgroup_root.empty()) return 0;
-    pid_t found = 0;
-    std::uint64_t earliest = 0;
-    for (const pid_t pid : tree_->processes(entry.leaf())) {
-        ProcEntry candidate;
-        if (!read_proc_entry(pid, candidate) || candidate.ended() || candidate.session != pid) continue;
-        if (found != 0 && candidate.start >= earliest) continue;
-        found = pid;
-        earliest = candidate.start;
+// Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
+// before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
+pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
+                                              UniqueFd& held) {
+    const bool tracked = !options_.cgroup_root.empty();
+    std::vector<pid_t> candidates;
+    if (process.pid > 0)
+        candidates = {process.pid};
+    else if (tracked)
+        candidates = leaders_in(entry.leaf());
+    for (const pid_t pid : candidates) {
+        held = ForeignProcess::hold(pid);
+        ProcEntry seen;
+        if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
+        if (process.pid > 0 && seen.start != process.start) continue;
+        if (tracked && !tree_->contains(entry.leaf(), pid)) continue;
+        if (ForeignProcess::lives(held)) return pid;
     }
-    return found;
+    held.reset();
+    return 0;
+}
+
+// The oldest first.
+std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) {
+    std::vector<std::pair<std::uint64_t, pid_t>> leaders;
+    for (const pid_t pid : tree_->processes(leaf)) {
+        ProcEntry process;
+        if (read_proc_entry(pid, process) && !process.ended() && process.session == pid)
+            leaders.emplace_back(process.start, pid);
+    }
+    std::ranges::sort(leaders);
+    std::vector<pid_t> pids;
+    for (const auto& [start, pid] : leaders) pids.push_back(pid);
+    return pids;
 }
 
 void ProcessHostImplementation::resume_output(Entry& entry) {
-    const auto& log = entry.config->process.log;
-    const OutputPaths paths{options_.log_dir, options_.journal_socket};
-    if (resolve_target(log, paths) != config::LogConfig::Target::file) return;
+    const OutputPaths paths{options_.log_dir, options_.journal_socket, options_.journal_unit};
+    if (resolve_target(entry.config->process.log, paths) != config::LogConfig::Target::file) return;
     entry.log_path = log_file_of(entry.config->name, paths);
-    rotation_.watch(entry.log_path, log.max_size, log.keep);
+    rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
+}
+
+void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
+                                              const Identities::Answer& identity) {
+    Entry* entry = find(id);
+    if (entry == nullptr || entry->generation != generation || entry->phase != Phase::running) return;
+    if (!identity)
+        return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
+    entry->identity = *identity;
+    if (const auto opened = open_notify(id, *entry); !opened)
+        warnings_(entry->leaf(), "its notifications cannot be heard: " + opened.error().detail);
+    if (entry->notify) entry->notify->listen();
 }
 
 void ProcessHostImplementation::end_adoption() {
@@ -72,7 +103,9 @@ void ProcessHostImplementation::end_adoption() {
 std::uint64_t ProcessHostImplementation::process_start(ServiceId id) const {
     const Entry* entry = find(id);
     ProcEntry process;
-    return entry != nullptr && entry->main_pid > 0 && read_proc_entry(entry->main_pid, process) ? process.start : 0;
+    return entry != nullptr && entry->main_pid > 0 && read_proc_entry(entry->main_pid, process)
+               ? process.start
+               : 0;
 }
 
 }  // namespace dpsup::io

@@ -83,8 +83,8 @@ bool read_proc_entry(pid_t pid, ProcEntry& entry) {
     unsigned long start = 0;
     // The kernel wrote these numbers; they fit. NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(text.c_str() + after_name + 1,
-                    " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu", &entry.state,
-                    &parent, &group, &session, &start) != 5)
+                    " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu",
+                    &entry.state, &parent, &group, &session, &start) != 5)
         return false;
     entry.start = start;
     if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)

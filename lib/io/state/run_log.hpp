@@ -21,7 +21,8 @@ namespace dpsup::io {
 struct RunRecord {
     core::Snapshot snapshot;
     std::uint64_t process_start =
-        0;  // of the main process, in clock ticks since boot (proc(5)); 0: not known
+        0;                    // of the main process, in clock ticks since boot (proc(5)); 0: not known
+    std::string cgroup_root;  // below which its cgroup lies; empty: it has none
 
     bool operator==(const RunRecord&) const = default;
 };

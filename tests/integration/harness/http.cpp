@@ -89,6 +89,11 @@ bool Connection::closed_by_peer(Clock::duration limit) {
     return Clock::now() < deadline;
 }
 
+bool Connection::hung_up() const {
+    pollfd seen{.fd = fd_, .events = 0, .revents = 0};
+    return ::poll(&seen, 1, 0) == 1 && (seen.revents & POLLHUP) != 0;
+}
+
 void Connection::request(std::string_view method, std::string_view target, std::string_view body) {
     std::string text = std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: dpsup\r\n";
     if (!body.empty() || method == "POST")

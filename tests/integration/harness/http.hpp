@@ -37,6 +37,8 @@ public:
     [[nodiscard]] std::string read_to_end(Clock::duration limit = patience);
     // Whether the peer closed within the time.
     [[nodiscard]] bool closed_by_peer(Clock::duration limit = patience);
+    // Whether the peer has closed; reads nothing.
+    [[nodiscard]] bool hung_up() const;
     void request(std::string_view method, std::string_view target, std::string_view body = {});
     [[nodiscard]] Reply read_reply(Clock::duration limit = patience);
     // The next line of an endless, chunked reply; nothing at its end or the deadline.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <thread>
+#include <vector>
 
 #include "unit/http/echo_server.hpp"
 
@@ -255,6 +256,40 @@ TEST_F(HttpServer, DoesNotWaitForAReaderThatNeverReads) {
     one.send("GET /big HTTP/1.1\r\n\r\n");
     expect_answers();
     EXPECT_TRUE(server->settles_at(0));
+}
+
+TEST_F(HttpServer, BoundsWhatNobodyReadsInAll) {
+    start({.unread_max = 20 << 20});
+    std::vector<RawClient> lazy;
+    for (int i = 0; i < 10; ++i) {
+        lazy.push_back(client());
+        lazy.back().send("GET /big HTTP/1.1\r\n\r\n");
+    }
+    EXPECT_TRUE(server->settles_at(2)) << "of 8 MiB each";
+    auto reader = client();
+    reader.send("GET /big HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_GT(reader.read_all().size(), 8U << 20);
+    EXPECT_TRUE(lazy.front().closes_within(5s));
+}
+
+TEST_F(HttpServer, SendsOneReplyThatIsLargerThanAllRoom) {
+    start({.unread_max = 1});
+    auto reader = client();
+    reader.send("GET /big HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_GT(reader.read_all().size(), 8U << 20);
+}
+
+TEST_F(HttpServer, BoundsStreamsAndRepliesTogether) {
+    start({.stream_buffer_max = 16 << 20, .unread_max = 10 << 20});
+    auto lazy = client();
+    lazy.send("GET /big HTTP/1.1\r\n\r\n");
+    lazy.read_until("200 OK");
+    const auto one = client();
+    one.send("GET /stream HTTP/1.1\r\n\r\n");
+    one.read_until("first");
+    EXPECT_TRUE(write_to_stream(std::string(4 << 20, 'x')));
+    EXPECT_TRUE(lazy.closes_within(5s));
+    EXPECT_TRUE(write_to_stream("still there"));
 }
 
 TEST_F(HttpServer, SendsAReplyThatIsLargerThanTheSocketsBuffer) {

@@ -74,6 +74,16 @@ TEST_F(HttpServer, BoundsTheNumberOfStreams) {
     EXPECT_TRUE(server->settles_at(1));
 }
 
+TEST_F(HttpServer, BoundsTheStreamsOfOneUser) {
+    start({.streams_per_user_max = 1});
+    const auto first = client();
+    first.send("GET /stream HTTP/1.1\r\n\r\n");
+    first.read_until("first");
+    const auto second = client();
+    second.send("GET /stream HTTP/1.1\r\n\r\n");
+    EXPECT_THAT(second.read_until("}}"), AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("too_many_streams")));
+}
+
 TEST_F(HttpServer, ForgetsStreamsThatHaveEnded) {
     start({.streams_max = 1});
     for (int i = 0; i < 3; ++i) {

@@ -171,13 +171,14 @@ protected:
 
     // One entry, `age` before `launched`; appended to the export.
     void log(const std::string& identifier, const std::string& message,
-             std::chrono::microseconds after_launch, const std::string& boot = boot_id()) {
+             std::chrono::microseconds after_launch, const std::string& boot = boot_id(),
+             const std::string& trusted = {}) {
         const auto at =
             std::chrono::duration_cast<std::chrono::microseconds>(launched.time_since_epoch() + after_launch);
         static int counter = 0;
         exported += "__REALTIME_TIMESTAMP=" + std::to_string(1'700'000'000'000'000 + ++counter) +
                     "\n__MONOTONIC_TIMESTAMP=" + std::to_string(at.count()) + "\n_BOOT_ID=" + boot +
-                    "\nSYSLOG_IDENTIFIER=" + identifier + "\nMESSAGE=" + message + "\n\n";
+                    "\nSYSLOG_IDENTIFIER=" + identifier + trusted + "\nMESSAGE=" + message + "\n\n";
     }
 
     void flush() {
@@ -190,9 +191,10 @@ protected:
         ASSERT_TRUE(std::filesystem::exists(file));
     }
 
-    core::Probed look_at(const std::string& identifier, const std::string& pattern) {
+    core::Probed look_at(const std::string& identifier, const std::string& pattern,
+                         const std::string& unit = {}) {
         const auto before = answers.size();
-        begin(config::LogProbe{pattern}, 5s, 1, JournalOutput{identifier, launched, directory.path()});
+        begin(config::LogProbe{pattern}, 5s, 1, JournalOutput{identifier, launched, directory.path(), unit});
         wait_for(before + 1);
         return answers.size() > before ? answers.back().probed : core::Probed{};
     }
@@ -217,6 +219,17 @@ TEST_F(JournalProbing, FindsTheLineOfThisInstance) {
     const auto seen = look_at("db", "ready");
     EXPECT_TRUE(is(seen, ProbeOutcome::passed));
     EXPECT_EQ(seen.detail, "seen \"now ready\"");
+}
+
+TEST_F(JournalProbing, BelievesNobodyWhoOnlyClaimsTheName) {
+    if (::access(writer, X_OK) != 0) GTEST_SKIP() << "systemd-journal-remote is not installed";
+    log("db", "ready", 1s);
+    log("db", "ready", 2s, boot_id(), "\n_SYSTEMD_UNIT=session-1.scope");
+    flush();
+    EXPECT_TRUE(is(look_at("db", "ready", "services.scope"), ProbeOutcome::failed));
+    log("db", "ready", 3s, boot_id(), "\n_SYSTEMD_UNIT=services.scope");
+    flush();
+    EXPECT_TRUE(is(look_at("db", "ready", "services.scope"), ProbeOutcome::passed));
 }
 
 TEST_F(JournalProbing, ReadsOnFromWhereItWas) {

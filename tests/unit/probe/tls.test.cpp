@@ -1,12 +1,15 @@
 // https against a real TLS server with a certificate of its own: `openssl s_server`.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 
+#include "io/probe/curl_library.hpp"
 #include "support/probe/probing.hpp"
 
 namespace dpsup::io {
@@ -89,6 +92,44 @@ TEST_F(TlsProbing, TakesTheConfiguredAuthority) {
     other_name.ca_file = probe.ca_file;
     const auto refused = ask(other_name, 5s);
     EXPECT_TRUE(is(refused, ProbeOutcome::failed)) << "the certificate is for localhost";
+}
+
+// What libcurl was built to trust, on this host: a file, which is replaced for as long as this lives.
+class HostAuthorities {
+public:
+    explicit HostAuthorities(const std::string& certificate) {
+        if (const auto curl = CurlLibrary::load()) {
+            CURL* easy = (*curl)->easy_init();
+            const char* path = nullptr;
+            (*curl)->easy_getinfo(easy, CURLINFO_CAINFO, &path);
+            if (path != nullptr) path_ = path;
+            (*curl)->easy_cleanup(easy);
+        }
+        // In a view of our own, so that nobody else sees it.
+        replaced_ = !path_.empty() && ::unshare(CLONE_NEWNS) == 0 &&
+                    ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                    ::mount(certificate.c_str(), path_.c_str(), nullptr, MS_BIND, nullptr) == 0;
+    }
+    HostAuthorities(const HostAuthorities&) = delete;
+    HostAuthorities& operator=(const HostAuthorities&) = delete;
+    ~HostAuthorities() {
+        if (replaced_) ::umount2(path_.c_str(), MNT_DETACH);
+    }
+    [[nodiscard]] bool replaced() const { return replaced_; }
+
+private:
+    std::string path_;
+    bool replaced_ = false;
+};
+
+TEST_F(TlsProbing, TrustsTheHostsAuthorities) {
+    const HostAuthorities authorities(directory / "certificate");
+    if (!authorities.replaced()) GTEST_SKIP() << "not root, or libcurl has no file of authorities here";
+    EXPECT_TRUE(is(ask(https("localhost"), 5s), ProbeOutcome::passed));
+    auto other = https("localhost");
+    other.ca_file = directory / "missing";
+    EXPECT_TRUE(is(ask(other, 5s), ProbeOutcome::unknown));
+    EXPECT_TRUE(is(ask(https("localhost"), 5s), ProbeOutcome::passed)) << "after a probe with a ca_file";
 }
 
 TEST_F(TlsProbing, LooksAtNoCertificateWhereToldNotTo) {

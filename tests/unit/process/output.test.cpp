@@ -51,7 +51,7 @@ TEST_F(Output, GoesToTheJournalWhereThereIsOne) {
     std::string text;
     for (ssize_t count = 0; (count = ::read(stream.get(), buffer.data(), buffer.size())) > 0;)
         text.append(buffer.data(), static_cast<std::size_t>(count));
-    EXPECT_TRUE(text.starts_with("s\n\n6\n1\n0\n0\n0\nhello\n")) << text;
+    EXPECT_TRUE(text.starts_with("s\nservices.scope\n6\n1\n0\n0\n0\nhello\n")) << text;
     EXPECT_NE(text.find(':'), std::string::npos) << "no JOURNAL_STREAM";
     EXPECT_FALSE(fs::exists(log()));
 }
