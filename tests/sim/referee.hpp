@@ -1,22 +1,24 @@
 // Watches a core at work and says when it breaks a promise. It is told each event, what the core did about it
-// and when, and keeps its own books (books.hpp); the truth about processes it asks of the world. The
-// promises:
+// and when, and keeps its own books (books.hpp); the truth about processes it asks of the world. The promises:
 //
-//   one instance         no Launch while a process of an earlier instance lives or may come to live
-//   dependencies         no Launch before the conditions of all hard dependencies hold
-//   wanted down          what is not wanted up is not launched, and ends
-//   backoff              no relaunch after a failure before its delay, unless a command says so
-//   budget               relaunches after failures stay within the host-wide budget
-//   policy               `never`, `give_up`, probes that say stop: no relaunch without a command; done is
-//   done stop with a reason   no instance is signalled or killed without one, nor before its time stop order
-//   nothing is stopped while a dependent that is also to stop still lives probes               one run of a
-//   probe at a time, only of an instance that runs, no oftener than asked stale facts          what is said
-//   about an earlier instance changes nothing honest states        every state that the core tells of is one
-//   that the books can explain; none is stuck durable facts        what must outlive the daemon is named in
-//   `remember` when it changes quiet                no deadline in the past, and asking twice changes nothing
-//   shutdown             ends with all_stopped, once, with nothing left
-//   bounded              the core's memory does not grow with time
-//   liveness             in a world that became calm, what is wanted comes about
+// clang-format off
+//   one instance        no Launch while a process of an earlier instance lives or may come to live
+//   dependencies        no Launch before the conditions of all hard dependencies hold
+//   wanted down         what is not wanted up is not launched, and ends
+//   backoff             no relaunch after a failure before its delay, unless a command says so
+//   budget              relaunches after failures stay within the host-wide budget
+//   policy              `never`, `give_up`, probes that say stop: no relaunch without a command; done is done
+//   stop with a reason  no instance is signalled or killed without one, nor before its time
+//   stop order          nothing is stopped while a dependent that is also to stop still lives
+//   probes              one run of a probe at a time, only of an instance that runs, no oftener than asked
+//   stale facts         what is said about an earlier instance changes nothing
+//   honest states       every state that the core tells of is one that the books can explain; none is stuck
+//   durable facts       what must outlive the daemon is named in `remember` when it changes
+//   quiet               no deadline in the past, and asking twice changes nothing
+//   shutdown            ends with all_stopped, once, with nothing left
+//   bounded             the core's memory does not grow with time
+//   liveness            in a world that became calm, what is wanted comes about
+// clang-format on
 #pragma once
 
 #include <functional>
