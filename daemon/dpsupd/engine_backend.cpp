@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "control/errors.hpp"
 #include "explain.hpp"
 
 namespace dpsup {
@@ -51,10 +52,7 @@ control::HostStatus EngineBackend::status() const {
 Error EngineBackend::unknown_service(const std::string& name) const {
     std::vector<std::string_view> names;
     for (const auto& [known, id] : applier_.catalogue().ids()) names.push_back(known);
-    const std::string_view near = dpsup::nearest(name, names);
-    return {
-        "unknown_service", "there is no service " + dpsup::quoted(name),
-        near.empty() ? "dpsupctl status lists the services" : "did you mean " + dpsup::quoted(near) + "?"};
+    return control::unknown_service(name, names);
 }
 
 Result<control::ServiceStatus> EngineBackend::status_of(const std::string& name) const {

@@ -110,6 +110,7 @@ TEST_F(Api, MakesATargetThatCannotBeReachedA409) {
     EXPECT_EQ(status, 409U);
     EXPECT_EQ(text(problem, "code"), "not_reached");
     EXPECT_THAT(text(problem, "message"), HasSubstr("web is failed (exec: no such file)"));
+    EXPECT_THAT(text(problem, "hint"), HasSubstr("dpsupctl explain web"));
 }
 
 TEST_F(Api, TurnsTheBackendsErrorsIntoStatuses) {

@@ -130,7 +130,7 @@ TEST_F(LaunchFailure, MalformedEnvironmentFile) {
 TEST_F(LaunchFailure, MissingSecret) {
     auto service = program("s", {"/bin/true"});
     service.process.environment = {{"PASSWORD", config::SecretFile{path("missing")}}};
-    expect(service, "secret", ENOENT, path("missing"));
+    expect(service, "secret", ENOENT, "PASSWORD from " + path("missing"));
 }
 
 TEST_F(LaunchFailure, ASecretThatWouldNeverEnd) {
