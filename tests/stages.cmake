@@ -48,6 +48,8 @@ stage_test(package.build LABELS system TIMEOUT 1200 PROCESSORS ${all_processors}
            COMMAND ${CMAKE_SOURCE_DIR}/packaging/build)
 stage_test(system.package LABELS system TIMEOUT 900 NEEDS package
            COMMAND ${tests}/system/package ${CMAKE_SOURCE_DIR}/build/package/packages)
+stage_test(system.limits LABELS system TIMEOUT 900 PROCESSORS ${all_processors} NEEDS package
+           COMMAND ${tests}/system/limits ${CMAKE_SOURCE_DIR}/build/package/packages)
 stage_test(system.quickstart LABELS system TIMEOUT 1200 PROCESSORS ${all_processors}
            COMMAND ${tests}/system/quickstart)
 stage_test(system.debian13 LABELS full TIMEOUT 3600 PROCESSORS ${all_processors} COMMAND ${tests}/system/debian13)

@@ -126,6 +126,10 @@ void Applier::carry_out(const std::vector<config::Operation>& operations, config
         event.changes.push_back(std::move(change));
     }
     for (const auto& [name, id] : catalogue_.ids()) engine_.world().configure(id, catalogue_.service(name));
+    // Whoever is restarted ends under the limits that it has, and gets the new ones at its launch.
+    for (const core::ServiceChange& change : event.changes)
+        if (change.change == core::Change::update || change.change == core::Change::reload)
+            engine_.world().limit(change.service);
     engine_.feed(event);
     if (applied_) applied_(catalogue_.config());
 }

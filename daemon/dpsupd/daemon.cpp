@@ -1,6 +1,5 @@
 #include "daemon.hpp"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
+#include "io/process/descriptor_limit.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
@@ -22,14 +22,8 @@
 namespace dpsup {
 namespace {
 
-constexpr const char* services_scope = "dpsup-services.scope";
-
-// Thousands of services and probes hold descriptors; the services themselves get the usual limit back.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) log_warning("cannot raise the limit of open files");
+std::string scope_of(const config::Daemon& daemon) {
+    return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
 }
 
 Result<io::http::Listener> open_socket(const std::string& path) {
@@ -54,10 +48,10 @@ Result<void> make_directory(const std::string& path) {
 // share their unit with us and with whoever started us, so that it tells nothing.
 io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std::string& unit) {
     if (by_systemd) {
-        const Result<io::ServicesScope> scope = io::open_services_scope(services_scope);
+        const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
         if (scope) {
             io::CgroupRoot root = io::cgroup_root_in(scope->cgroup);
-            if (!root.path.empty()) unit = services_scope;
+            if (!root.path.empty()) unit = scope_of(daemon);
             return root;
         }
         log_error(scope.error());
@@ -65,8 +59,10 @@ io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std
     return io::choose_cgroup_root(daemon.state_dir);
 }
 
-io::ProcessHostOptions process_options(const config::Daemon& daemon, bool by_systemd) {
+io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimit64& nofile,
+                                       bool by_systemd) {
     io::ProcessHostOptions options;
+    options.nofile = nofile;
     options.runtime_dir = daemon.runtime_dir;
     options.log_dir = daemon.log_dir;
     const io::CgroupRoot root = choose_cgroups(daemon, by_systemd, options.journal_unit);
@@ -85,7 +81,7 @@ control::Roles make_roles(const config::Control& control) {
 }
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(const std::string& config_file, config::Config config) {
+Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile) {
     const config::Daemon paths = config.daemon;
     const bool by_systemd = io::started_by_systemd();
     if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
@@ -99,7 +95,7 @@ Result<int> run(const std::string& config_file, config::Config config) {
     boost::asio::io_context context(1);
     Memory memory(context, std::move(*store), std::move(*remembered));
     Engine engine(context, std::random_device{}(), memory);
-    if (Result<void> opened = engine.world().open(process_options(paths, by_systemd)); !opened)
+    if (Result<void> opened = engine.world().open(process_options(paths, nofile, by_systemd)); !opened)
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));
     EngineBackend backend(engine, applier, memory);
@@ -114,7 +110,7 @@ Result<int> run(const std::string& config_file, config::Config config) {
     applier.start();
     context.run();
     server.stop();
-    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(services_scope);
+    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
 
@@ -123,8 +119,9 @@ Result<int> run(const std::string& config_file, config::Config config) {
 int run_daemon(const std::string& config_file, config::Config config) {
     set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
                config.daemon.log_level);
-    raise_descriptor_limit();
-    const Result<int> ended = run(config_file, std::move(config));
+    const rlimit64 started_with = io::descriptor_limit();
+    if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
+    const Result<int> ended = run(config_file, std::move(config), started_with);
     if (!ended) log_error(ended.error());
     const int code = ended.value_or(1);
     if (!close_log()) ::_exit(code);

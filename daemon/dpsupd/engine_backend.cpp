@@ -130,6 +130,8 @@ control::CommandReply EngineBackend::outcome(const std::vector<core::Target>& ta
         one.reached = !waited || core::look(targets[i], service) == core::TargetOutcome::reached;
         one.state = service == nullptr ? core::State::stopped : service->state;
         one.reason = service == nullptr ? "removed from the configuration" : service->reason;
+        if (!one.reached && targets[i].verb == core::Verb::reload && service != nullptr && service->run)
+            one.reason = service->run->reload_failure;
         reply.services.push_back(std::move(one));
     }
     return reply;

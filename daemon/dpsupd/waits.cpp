@@ -6,34 +6,34 @@
 namespace dpsup {
 
 void Waits::add(std::vector<core::Target> targets, Duration timeout, std::weak_ptr<void> alive, Done done) {
-    waits_.push_back(
-        {std::move(targets), std::move(alive), std::move(done), boost::asio::steady_timer(context_)});
-    const auto place = std::prev(waits_.end());
-    if (is_over(*place)) {
-        const Wait over = std::move(*place);
-        waits_.erase(place);
-        over.done(false);
+    Wait wait{std::move(targets), std::move(alive), std::move(done), boost::asio::steady_timer(context_)};
+    if (is_over(wait)) {
+        wait.done(false);
         return;
     }
-    place->timer.expires_after(std::min(timeout, Duration(std::chrono::hours(24))));
-    place->timer.async_wait([this, place](const boost::system::error_code& cancelled) {
-        if (cancelled) return;
-        const Wait late = std::move(*place);
-        waits_.erase(place);
+    const std::uint64_t number = ++last_;
+    wait.timer.expires_after(std::min(timeout, Duration(std::chrono::hours(24))));
+    // By number: a timer that has fired already is not recalled when look() ends its wait.
+    wait.timer.async_wait([this, number](const boost::system::error_code& cancelled) {
+        const auto found = waits_.find(number);
+        if (cancelled || found == waits_.end()) return;
+        const Wait late = std::move(found->second);
+        waits_.erase(found);
         late.done(true);
     });
+    waits_.emplace(number, std::move(wait));
 }
 
 void Waits::look() {
     std::vector<Wait> over;
-    for (auto wait = waits_.begin(); wait != waits_.end();) {
-        const auto next = std::next(wait);
-        if (wait->alive.expired() || is_over(*wait)) {
-            wait->timer.cancel();
-            over.push_back(std::move(*wait));
-            waits_.erase(wait);
+    for (auto place = waits_.begin(); place != waits_.end();) {
+        Wait& wait = place->second;
+        if (!wait.alive.expired() && !is_over(wait)) {
+            ++place;
+            continue;
         }
-        wait = next;
+        over.push_back(std::move(wait));
+        place = waits_.erase(place);
     }
     for (const Wait& wait : over)
         if (!wait.alive.expired()) wait.done(false);

@@ -4,7 +4,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -39,7 +39,8 @@ private:
 
     boost::asio::io_context& context_;
     const core::Supervisor& supervisor_;
-    std::list<Wait> waits_;
+    std::map<std::uint64_t, Wait> waits_;  // by number, in the order of their asking
+    std::uint64_t last_ = 0;
 };
 
 }  // namespace dpsup

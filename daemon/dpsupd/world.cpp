@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -11,20 +12,21 @@
 namespace dpsup {
 namespace {
 
-io::ExecResult to_exec_result(io::CommandResult result) {
+// Nothing: it ran out of its time, of which the probe itself keeps account.
+std::optional<io::ExecResult> to_exec_result(io::CommandResult result) {
     using End = io::CommandResult::End;
     using Kind = io::ExecResult::Kind;
     switch (result.end) {
         case End::exited:
-            return {Kind::exited, result.code, std::move(result.detail), {}};
+            return io::ExecResult{Kind::exited, result.code, std::move(result.detail), {}};
         case End::signaled:
-            return {Kind::signaled, result.code, std::move(result.detail), {}};
-        case End::timed_out:
-            return {Kind::timed_out, 0, std::move(result.detail), {}};
+            return io::ExecResult{Kind::signaled, result.code, std::move(result.detail), {}};
         case End::refused:
-            return {Kind::not_started, 0, {}, std::move(result.detail)};
+            return io::ExecResult{Kind::not_started, 0, {}, std::move(result.detail)};
+        case End::timed_out:
+            return std::nullopt;
     }
-    return {};
+    return std::nullopt;
 }
 
 bool has_log_probe(const config::Service& service) {
@@ -42,12 +44,15 @@ Result<void> World::open(io::ProcessHostOptions options) {
     auto processes = io::ProcessHost::create(context_, std::move(options), sink_, log_service_warning);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
-    // The command's tree is killed by its own time-out or with its service's, whichever comes first.
-    const auto exec = [this](const io::ExecRequest& request, std::function<void(io::ExecResult)> done) {
-        processes_->run_in_service(
-            request.service, request.command, request.timeout,
-            [done = std::move(done)](io::CommandResult result) { done(to_exec_result(std::move(result))); });
-        return std::function<void()>([] {});
+    const auto exec = [this](const io::ExecRequest& request, io::ExecEvents events) {
+        const io::CommandNumber number =
+            processes_->run_in_service(request.service, request.command, request.timeout,
+                                       [ended = std::move(events.ended)](io::CommandResult result) {
+                                           if (const auto told = to_exec_result(std::move(result)))
+                                               ended(*told);
+                                       },
+                                       {std::move(events.launched), std::move(events.gone)});
+        return std::function<void()>([this, number] { processes_->kill_command(number); });
     };
     const auto answer = [this](ServiceId id, Generation generation, core::Probed probed) {
         sink_({id, generation, std::move(probed)});
@@ -57,7 +62,12 @@ Result<void> World::open(io::ProcessHostOptions options) {
 }
 
 void World::configure(ServiceId id, io::ServiceConfig config) {
+    processes_->bound_log(id, config->process.log);  // live, as are its targets
     configs_[id] = std::move(config);
+}
+
+void World::limit(ServiceId id) {
+    processes_->limit(id, config_of(id)->process.limits);
 }
 
 io::ServiceConfig World::config_of(ServiceId id) const {

@@ -25,6 +25,8 @@ public:
 
     // The configuration with which the service is launched, probed and reloaded from now on.
     void configure(ServiceId id, io::ServiceConfig config);
+    // Puts the configured limits on what runs of it.
+    void limit(ServiceId id);
     [[nodiscard]] io::ServiceConfig config_of(ServiceId id) const;
 
     void perform(const core::Effect& effect);

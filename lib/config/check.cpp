@@ -46,6 +46,15 @@ void check_job(Reading& reading, const Node& table, Service& service) {
     }
 }
 
+// Without notify a service gets no socket to send WATCHDOG=1 to, and would be killed again and again.
+void check_watchdog(Reading& reading, const Node& table, const Service& service) {
+    const Node* watchdog = table.find("watchdog");
+    if (watchdog == nullptr || service.policy.kind == Kind::job) return;
+    if (service.policy.watchdog > Duration::zero() && !service.policy.notify)
+        reading.error(*watchdog, "watchdog needs notify = true: the service tells it is alive by sd_notify",
+                      "write notify = true if the program sends READY=1, else use a liveness probe");
+}
+
 void check_restart(Reading& reading, const Node& table, const core::RestartPolicy& restart) {
     const Node* node = table.find("restart");
     if (node == nullptr || node->table() == nullptr) return;
@@ -103,6 +112,7 @@ bool check_name(Reading& reading, const Entry& entry) {
 void check_service(Reading& reading, const Node& table, Service& service) {
     check_command(reading, table);
     check_job(reading, table, service);
+    check_watchdog(reading, table, service);
     check_restart(reading, table, service.policy.restart);
     check_probes(reading, table, service);
     check_signals(reading, table, service);

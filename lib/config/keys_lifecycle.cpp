@@ -179,8 +179,9 @@ constexpr std::array rows{
          .example = "true",
          .change = ChangeClass::restart}),
     policy<Span<0>, &Policy::watchdog>({.name = "watchdog",
-                                        .doc = "It is restarted if it does not send WATCHDOG=1 through "
-                                               "sd_notify(3) at least this often. 0: not watched.",
+                                        .doc = "Once ready, it is restarted if it does not send WATCHDOG=1 "
+                                               "through sd_notify(3) at least this often; needs notify. "
+                                               "0: not watched.",
                                         .example = R"("30s")",
                                         .change = ChangeClass::restart,
                                         .fallback = R"("0s")"}),

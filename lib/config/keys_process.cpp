@@ -139,8 +139,7 @@ constexpr std::array rows{
     process_table<&Process::limits, limits_section>(
         {.name = "limits",
          .doc = "Limits of all its processes together, kept by its cgroup.",
-         .example = R"({ cpus = 2, memory = "4GiB" })",
-         .change = ChangeClass::restart}),
+         .example = R"({ cpus = 2, memory = "4GiB" })"}),
     process<Maybe<Integer<int, -20, 19>>, &Process::nice>(
         {.name = "nice",
          .doc = "Its scheduling priority; higher is humbler.",
@@ -156,30 +155,22 @@ constexpr std::array rows{
 };
 
 constexpr std::array limits_rows{
-    field<Maybe<Number<10, 4096>>, &Limits::cpus>({.name = "cpus",
-                                                   .doc = "CPU time it may use, in cores.",
-                                                   .example = "1.5",
-                                                   .change = ChangeClass::restart}),
+    field<Maybe<Number<10, 4096>>, &Limits::cpus>(
+        {.name = "cpus", .doc = "CPU time it may use, in cores.", .example = "1.5"}),
     field<Maybe<Size<1024 * 1024>>, &Limits::memory>(
         {.name = "memory",
          .doc = "Memory it may use, page cache included; beyond it the kernel kills within the service only.",
-         .example = R"("4GiB")",
-         .change = ChangeClass::restart}),
+         .example = R"("4GiB")"}),
     field<Maybe<Integer<std::uint64_t, 1, 4'194'304>>, &Limits::pids>(
-        {.name = "pids",
-         .doc = "Processes and threads it may have.",
-         .example = "1000",
-         .change = ChangeClass::restart}),
+        {.name = "pids", .doc = "Processes and threads it may have.", .example = "1000"}),
     field<Maybe<Integer<std::uint32_t, 1, 10'000>>, &Limits::io_weight>(
         {.name = "io_weight",
          .doc = "Its share of a busy disk, beside others that have 100.",
-         .example = "200",
-         .change = ChangeClass::restart}),
+         .example = "200"}),
     field<Boolean, &Limits::best_effort>(
         {.name = "best_effort",
          .doc = "Run it even where limits cannot be enforced. Otherwise the launch fails there.",
-         .example = "true",
-         .change = ChangeClass::restart}),
+         .example = "true"}),
 };
 
 constexpr std::array log_rows{

@@ -65,7 +65,8 @@ bool holds(const Account& dependency, Condition condition) {
     const auto& run = dependency.run;
     switch (condition) {
         case Condition::started:
-            return run ? run->launched && !run->ending() : dependency.done;
+            return run ? run->launched && !run->ending()
+                       : dependency.done && dependency.policy.kind == core::Kind::job;
         case Condition::ready:
             return dependency.ready();
         case Condition::done:

@@ -60,7 +60,7 @@ core::Policy Landscape::policy_for(std::size_t rank, Kind kind) {
     if (kind == Kind::service && random_.chance(probe_share_))
         for (auto count = random_.between(1, 3); count > 0; --count) policy.probes.push_back(probe());
     policy.notify = kind == Kind::service && random_.chance(0.25);
-    if (kind == Kind::service && random_.chance(0.15)) policy.watchdog = random_.duration(2s, 60s);
+    if (policy.notify && random_.chance(0.6)) policy.watchdog = random_.duration(2s, 60s);
     if (random_.chance(0.4)) policy.start_timeout = random_.duration(5s, 60s);
     if (policy.start_timeout > 0s)  // a sound program must be able to become ready in time
         for (const auto& p : policy.probes)

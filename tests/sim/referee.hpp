@@ -70,8 +70,9 @@ private:
     void note_fact(Account& account, const core::Reloaded& fact, Instant now);
     void command_one(Account& account, const core::Command& command, bool named, Instant now);
     void change_one(const core::ServiceChange& change, Instant now);
-    static void update(Account& account, const core::Policy& policy);
-    static void replace_probes(RunBook& run, const core::Policy& policy);
+    static void update(Account& account, const core::Policy& policy, Instant now);
+    static void note_readiness(Account& account, Instant now);
+    static void replace_probes(RunBook& run, const core::Policy& policy, bool well);
     [[nodiscard]] std::optional<ServiceId> named(const std::string& name) const;
     void rebuild_graph();
     void check_targets(const core::Command& command, const std::vector<ServiceId>& targets) const;

@@ -89,7 +89,7 @@ Reasons Referee::reasons_to_end(const Account& account, Instant now) const {
     }
     const auto start_end = std::max(run.asked_at + policy.start_timeout, run.extended_until);
     reasons.start_timeout = policy.start_timeout > 0s && !account.ready() && now >= start_end;
-    reasons.watchdog = policy.watchdog > 0s && run.launched && now >= run.pinged_at + policy.watchdog;
+    reasons.watchdog = policy.watchdog > 0s && run.was_ready && now >= run.pinged_at + policy.watchdog;
     reasons.start_timeout |= run.timeouts_unsure;
     reasons.watchdog |= run.timeouts_unsure;
     reasons.unanswered = !run.launched && now >= run.asked_at + 1s;
@@ -130,6 +130,8 @@ void Referee::check(Account& account, const core::Effect& effect, const core::Se
 void Referee::check(Account& account, const core::Effect& effect, const core::KillTree&, Instant now) {
     if (!account.run || account.run->generation != effect.generation)
         broken("stop with a reason", account, "a kill for an instance that is gone");
+    const bool by_command = std::ranges::find(killed_by_command_, account.id) != killed_by_command_.end();
+    if (by_command && kill_signal_ == 9) return;
     auto& run = *account.run;
     if (!run.ending()) begin_stop(account, now);
     const auto least = *std::ranges::min_element(run.stop_timeouts);

@@ -40,11 +40,18 @@ void Referee::take(const core::ServiceEvent& event, Instant now) {
     std::visit([&](const auto& fact) { note_fact(found->second, fact, now); }, event.fact);
 }
 
+// The watchdog counts from here: who starts slowly does not ping before.
+void Referee::note_readiness(Account& account, Instant now) {
+    auto& run = *account.run;
+    if (run.was_ready || !account.ready()) return;
+    run.was_ready = true;
+    run.pinged_at = now;
+}
+
 void Referee::note_fact(Account& account, const core::Launched&, Instant now) {
     auto& run = *account.run;
-    if (!run.launched) run.pinged_at = now;
     run.launched = true;
-    run.was_ready |= account.ready();
+    note_readiness(account, now);
 }
 
 void Referee::note_fact(Account& account, const core::LaunchFailed&, Instant now) {
@@ -56,7 +63,7 @@ void Referee::note_fact(Account& account, const core::Notified& fact, Instant no
     run.notified |= fact.ready;
     if (fact.watchdog) run.pinged_at = now;
     if (fact.extend_timeout) run.extended_until = std::max(run.extended_until, now + *fact.extend_timeout);
-    run.was_ready |= account.ready();
+    note_readiness(account, now);
 }
 
 void Referee::note_fact(Account& account, const core::Exited& fact, Instant now) {
@@ -77,7 +84,7 @@ void Referee::note_fact(Account& account, const core::Probed& fact, Instant now)
     auto& run = *account.run;
     if (fact.probe >= account.policy.probes.size()) return;
     run.probes[fact.probe].take_in(account.policy.probes[fact.probe], fact, run.asked_at, now);
-    run.was_ready |= account.ready();
+    note_readiness(account, now);
 }
 
 void Referee::note_fact(Account&, const core::Reloaded&, Instant) {}
@@ -187,6 +194,7 @@ void Referee::command_one(Account& account, const core::Command& command, bool n
     switch (command.verb) {
         case Verb::start:
             account.wanted = Wanted::up;
+            if (account.policy.kind == Kind::service) account.done = false;
             if (!account.run && account.told != State::waiting) account.heard_of_command(now);
             account.hold_unsure |= account.run.has_value();
             break;
@@ -260,10 +268,10 @@ void Referee::change_one(const core::ServiceChange& change, Instant now) {
             break;
         case Change::update:
         case Change::reload:
-            update(account, change.policy);
+            update(account, change.policy, now);
             break;
         case Change::restart:
-            update(account, change.policy);
+            update(account, change.policy, now);
             account.restart_pending = account.run && account.wanted == Wanted::up;
             account.hold_unsure |= account.failed;
             if (account.wanted == Wanted::up) account.done = false;
@@ -279,7 +287,7 @@ void Referee::change_one(const core::ServiceChange& change, Instant now) {
     touch(change.service);
 }
 
-void Referee::update(Account& account, const core::Policy& policy) {
+void Referee::update(Account& account, const core::Policy& policy, Instant now) {
     const auto old = account.policy;
     account.policy = policy;
     if (!account.run) return;
@@ -291,18 +299,18 @@ void Referee::update(Account& account, const core::Policy& policy) {
     if (old.start_timeout != policy.start_timeout || old.watchdog != policy.watchdog)
         run.timeouts_unsure = true;
     if (policy.notify && !old.notify && run.was_ready) run.notified = true;
-    if (old.probes != policy.probes) replace_probes(run, policy);
-    run.was_ready |= account.ready();
+    if (old.probes != policy.probes) replace_probes(run, policy, account.told == core::State::ready);
+    note_readiness(account, now);
 }
 
 // A well service stays well until a new probe has said otherwise.
-void Referee::replace_probes(RunBook& run, const core::Policy& policy) {
+void Referee::replace_probes(RunBook& run, const core::Policy& policy, bool well) {
     for (std::size_t i = 0; i < run.probes.size(); ++i)
         if (run.probes[i].sequence > 0)
             run.sequences.insert({static_cast<std::uint32_t>(i), run.probes[i].sequence});
     run.probes.assign(policy.probes.size(), {});
     for (auto& probe : run.probes)
-        if (run.was_ready) probe.verdict = ProbeBook::Verdict::passing;
+        if (well) probe.verdict = ProbeBook::Verdict::passing;
 }
 
 // A removed service keeps its place until it is gone, or until another has taken its name.

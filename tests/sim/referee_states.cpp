@@ -177,8 +177,10 @@ bool Referee::steady(const Account& account, std::map<ServiceId, bool>& known) c
         const auto& dependency = at(*edge.service);
         const bool is_steady = steady(dependency, known);
         const bool finishes = dependency.policy.kind == Kind::job || dependency.done;
-        const bool can_hold = is_steady && (edge.condition == Condition::started ||
-                                            (edge.condition == Condition::done) == finishes);
+        const bool job = dependency.policy.kind == Kind::job;
+        const bool can_hold = is_steady && (edge.condition == Condition::started
+                                                ? job || !finishes
+                                                : (edge.condition == Condition::done) == finishes);
         good = edge.optional ? is_steady || !up(dependency) : can_hold;
     }
     return known[account.id] = good;

@@ -107,8 +107,9 @@ void World::ping(ServiceId service, Generation generation, unsigned life) {
     if (agenda_.now() - instance->begun > instance->habits.pings_until) return;
     const auto watchdog = site(service).policy.watchdog;
     if (watchdog == 0s) return;
-    post(10us, service, generation, core::Notified{.watchdog = true, .extend_timeout = {}, .main_pid = {}},
-         true);
+    if (instance->ready_said)  // most programs begin with it then
+        post(10us, service, generation,
+             core::Notified{.watchdog = true, .extend_timeout = {}, .main_pid = {}}, true);
     agenda_.in(watchdog / 2, [=, this] { ping(service, generation, life); });
 }
 

@@ -1,9 +1,12 @@
-# A Debian machine for tests: a tree made by debootstrap, kept between runs, and booted by systemd-nspawn with its
-# changes in memory. Sourced by the tests of this folder.
+# A Debian machine for tests: a tree made by debootstrap, kept between runs, and booted with its changes thrown away,
+# either by systemd-nspawn or, where the kernel matters, with a kernel of its own in an emulator. Sourced by the tests
+# of this folder.
 #
 #   machine_tree DEPENDS      makes or finds the tree; sets $tree. DEPENDS: what is installed in it, "a (>= 1) | b, c"
 #   machine_boot [OPTION...]  boots it; OPTIONs go to systemd-nspawn
 #   inside COMMAND...         runs a command in it, as root
+#   machine_emulate FOLDER SECONDS  boots it in qemu with FOLDER at /mnt, and runs /mnt/guest there; prints what that
+#                             prints on /dev/ttyS1, until it says "verdict CODE"; returns that code
 #   check CLAIM COMMAND...    runs a command here; if it fails, shows the machine's journal and ends the test
 #   eventually CLAIM SECONDS COMMAND...  the same, tried until it succeeds or the time is over
 #   machine_off               shuts it down
@@ -21,10 +24,12 @@ skip() {
     exit 77
 }
 
+# machine_needs [PROGRAM...]: those that boot it; without, those of machine_boot.
 machine_needs() {
     local program
     [[ $EUID -eq 0 ]] || skip "not root"
-    for program in systemd-nspawn debootstrap nsenter setpriv; do
+    [[ $# -gt 0 ]] || set -- systemd-nspawn nsenter
+    for program in debootstrap setpriv "$@"; do
         command -v "$program" >/dev/null || skip "$program is not installed"
     done
 }
@@ -49,13 +54,9 @@ machine_tree() {
         echo "making $tree"
         rm -rf "$machines"/unfinished
         # Trees of older package lists are of no use to anyone.
-        find "$machines" -maxdepth 1 -name "$suite-*" -mtime +7 -exec rm -rf {} +
-        if ! debootstrap --variant=minbase --components=main,universe --include=systemd,systemd-sysv,dbus,ca-certificates \
-            "$suite" "$machines/unfinished" "$mirror" >"$work/debootstrap" 2>&1; then
-            tail -5 "$work/debootstrap"
-            rm -rf "$machines/unfinished"
-            skip "debootstrap of $suite from $mirror failed: $(grep -m1 '^E: ' "$work/debootstrap")"
-        fi
+        find "$machines" -maxdepth 1 -name "$suite-*" -mtime +7 -exec rm -rf --one-file-system {} +
+        machine_base "$suite" "$mirror"
+        cp -a --reflink=auto "$machines/$base" "$machines/unfinished"
         if ! in_tree "$machines/unfinished" apt-get -qq satisfy -y --no-install-recommends "$1" >"$work/install" 2>&1; then
             tail -20 "$work/install"
             rm -rf "$machines/unfinished"
@@ -64,6 +65,19 @@ machine_tree() {
         mv "$machines/unfinished" "$tree"
     fi
     exec {lock}>&-
+}
+
+# What all trees of a suite begin with; sets $base, its name. Only under the lock.
+machine_base() {
+    base=$1-base-$(printf '%s\n' "$@" | sha256sum | cut -c1-16)
+    [[ ! -d $machines/$base ]] || return 0
+    if ! debootstrap --variant=minbase --components=main,universe --include=systemd,systemd-sysv,dbus,ca-certificates \
+        "$1" "$machines/unfinished" "$2" >"$work/debootstrap" 2>&1; then
+        tail -5 "$work/debootstrap"
+        rm -rf "$machines/unfinished"
+        skip "debootstrap of $1 from $2 failed: $(grep -m1 '^E: ' "$work/debootstrap")"
+    fi
+    mv "$machines/unfinished" "$machines/$base"
 }
 
 # Runs a command in a tree that is not booted.
@@ -108,6 +122,34 @@ machine_boot() {
         leader=$(pgrep -P "$machine_pid" | head -1 || true)
     done
     inside systemctl is-system-running --wait >/dev/null || true
+}
+
+# The tree needs a kernel. All is emulated, even where there is /dev/kvm: what hosts CI runs on is not ours to know.
+machine_emulate() {
+    local folder=$1 deadline=$((SECONDS + $2)) lines line
+    [[ -e $folder/machine.bash ]] || cp "${BASH_SOURCE[0]}" "$folder/"
+    rm -f "$work/root.ext4" "$work/guest.ext4"
+    mke2fs -q -t ext4 -O ^has_journal -d "$tree" "$work/root.ext4" 2G >/dev/null &&
+        mke2fs -q -t ext4 -O ^has_journal -d "$folder" "$work/guest.ext4" 256M >/dev/null ||
+        { echo "FAILED: the machine's disks cannot be made"; return 1; }
+    exec {lines}< <(exec setpriv --pdeathsig KILL qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 1024 -smp 2 \
+        -no-reboot -display none -monitor none -nic none -serial "file:$console" -serial stdio \
+        -kernel "$(echo "$tree"/boot/vmlinuz-*)" -initrd "$(echo "$tree"/boot/initrd.img-*)" \
+        -drive "file=$work/root.ext4,format=raw,if=virtio,cache=unsafe" \
+        -drive "file=$work/guest.ext4,format=raw,if=virtio,cache=unsafe" \
+        -append 'root=/dev/vda rw console=ttyS0 quiet
+            systemd.run="/bin/mount /dev/vdb /mnt" systemd.run="/bin/bash /mnt/guest"' </dev/null 2>"$work/qemu")
+    machine_pid=$!
+    trap machine_off EXIT
+    while IFS= read -r -t $((deadline > SECONDS ? deadline - SECONDS : 1)) -u "$lines" line; do
+        line=${line%$'\r'}
+        [[ $line != "verdict "* ]] || return "${line#verdict }"
+        echo "$line"
+    done
+    ((SECONDS < deadline)) && echo "the machine ended before its test did" || echo "no answer from the machine in $2 s"
+    cat "$work/qemu"
+    tail -30 "$console"
+    return 1
 }
 
 inside() {

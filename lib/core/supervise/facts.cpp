@@ -1,5 +1,6 @@
 // What the world tells about the current instance, taken in.
 #include <algorithm>
+#include <utility>
 
 #include "core/supervise/moves.hpp"
 #include "core/supervise/words.hpp"
@@ -26,8 +27,6 @@ struct Intake {
             ask(service, SendSignal{service.policy.stop_signal, false}, output);
         if (run.phase != RunPhase::launching) return;
         run.phase = RunPhase::running;
-        if (service.policy.watchdog > Duration::zero())
-            run.watchdog_deadline = after(now, service.policy.watchdog);
         begin_probes(service, now);
         update_readiness(service, "runs", now, output);
     }
@@ -45,11 +44,14 @@ struct Intake {
             run.watchdog_deadline = after(now, service.policy.watchdog);
         if (said.extend_timeout) extend(*said.extend_timeout);
         if (is_ending(run)) return;
-        if (said.reloading) remark(service, "says that it reloads its configuration", output);
-        if (said.stopping) remark(service, "says that it stops", output);
-        if (said.ready && run.was_ready && !said.reloading)
-            remark(service, "says that it is ready again", output);
+        // Some say the same again every few seconds; only what is new is worth a line.
+        if (said.reloading && !std::exchange(run.says_reloading, true))
+            remark(service, "says that it reloads its configuration", output);
+        if (said.stopping && !std::exchange(run.says_stopping, true))
+            remark(service, "says that it stops", output);
         if (!said.ready) return;
+        if (!said.reloading && std::exchange(run.says_reloading, false))
+            remark(service, "says that it is ready again", output);
         run.notified_ready = true;
         update_readiness(service, "says that it is ready (sd_notify)", now, output);
     }
@@ -89,8 +91,10 @@ struct Intake {
     }
 
     void operator()(const Reloaded& reloaded) const {
+        if (run.reloads_open > 0) --run.reloads_open;
         std::string text = reloaded.success ? "was told to reload" : "could not be reloaded";
         if (!reloaded.detail.empty()) text += ": " + reloaded.detail;
+        run.reload_failure = reloaded.success ? "" : text;
         remark(service, text, output);
     }
 

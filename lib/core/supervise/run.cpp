@@ -134,6 +134,9 @@ void update_readiness(Service& service, const std::string& reason, Instant now, 
             if (!well) return;
             service.run->was_ready = true;
             service.run->start_deadline = instant_never;
+            // As systemd has it: who starts slowly sends its first WATCHDOG=1 after READY=1.
+            if (service.policy.watchdog > Duration::zero())
+                service.run->watchdog_deadline = after(now, service.policy.watchdog);
             enter(service, State::ready, reason, now, output);
             return;
         case State::ready:

@@ -28,7 +28,8 @@ bool is_up(const Service& service, const Surroundings& surroundings) {
     return service.wanted == Wanted::up && !service.removed && !surroundings.shutting_down;
 }
 
-// Told once when a wait begins and when its cause moves on to another dependency, not at its every change.
+// Told once when a wait begins and when it moves on to another dependency, not at that one's every change:
+// one that crashes again and again would drown what its dependents decided before. The reason stays fresh.
 void set_out(Service& service, const Surroundings& surroundings, const std::string& why, Instant now,
              Output& output) {
     if (surroundings.dependencies_hold) {
@@ -38,7 +39,11 @@ void set_out(Service& service, const Surroundings& surroundings, const std::stri
         return;
     }
     const std::string reason = "waits for " + surroundings.waiting_for;
-    if (service.state != State::waiting || service.reason != reason)
+    const bool told = service.state == State::waiting && service.blocker == surroundings.blocker;
+    service.blocker = surroundings.blocker;
+    if (told)
+        service.reason = reason;
+    else
         enter(service, State::waiting, reason, now, output);
 }
 
@@ -148,9 +153,11 @@ void want_up(Service& service, const std::string& by, Output& output) {
     service.commanded_by = by;
     if (service.wanted != Wanted::up) output.remember.push_back(service.id);
     service.wanted = Wanted::up;
-    if (service.state == State::failed || service.state == State::backoff)
+    const bool job_done = service.state == State::done && service.policy.kind == Kind::job;
+    if (service.state == State::failed || service.state == State::backoff ||
+        (service.state == State::done && !job_done))
         want_restart(service, "started by " + by);
-    if (service.state == State::done && !service.restart_wanted)
+    if (job_done && !service.restart_wanted)
         remark(service, "has completed already; restart runs it again", output);
 }
 
@@ -174,13 +181,14 @@ void want_restart(Service& service, const std::string& cause) {
 namespace {
 
 // A well service stays well until a new probe has said otherwise; answers to the old probes are dropped.
-void renew_probes(Run& run, const Policy& policy) {
+void renew_probes(Service& service) {
+    Run& run = *service.run;
     for (const ProbeState& probe : run.probes)
         run.probe_sequence = std::max(run.probe_sequence, probe.sequence);
-    run.probes.assign(policy.probes.size(), ProbeState{});
+    run.probes.assign(service.policy.probes.size(), ProbeState{});
     for (ProbeState& probe : run.probes) {
         probe.sequence = run.probe_sequence;
-        if (run.was_ready) probe.verdict = ProbeVerdict::passing;
+        if (service.state == State::ready) probe.verdict = ProbeVerdict::passing;
     }
 }
 
@@ -197,13 +205,13 @@ void update_policy(Service& service, const Policy& policy, Instant now, Output& 
                                  ? after(run.launched_at, policy.start_timeout)
                                  : instant_never;
     if (policy.notify && !before.notify && run.was_ready) run.notified_ready = true;
-    if (policy.watchdog != before.watchdog)
+    if (policy.watchdog != before.watchdog && run.was_ready)
         run.watchdog_deadline =
             policy.watchdog > Duration::zero() ? after(now, policy.watchdog) : instant_never;
-    if (policy.probes != before.probes) renew_probes(run, policy);
+    if (policy.probes != before.probes) renew_probes(service);
     if (run.phase != RunPhase::running) return;
     begin_probes(service, now);
-    update_readiness(service, "well by its changed configuration", now, output);
+    update_readiness(service, "by its changed configuration", now, output);
 }
 
 void lose_dependency(Service& service, const std::string& dependency, Instant now, Output& output) {

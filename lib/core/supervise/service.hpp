@@ -75,6 +75,10 @@ struct Run {
     Instant ended_at = instant_never;  // when it began to end; what it leaves behind may take longer
     bool notified_ready = false;
     bool was_ready = false;
+    bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
+    bool says_stopping = false;      // sent STOPPING=1
+    std::uint32_t reloads_open = 0;  // asked of it, and not answered
+    std::string reload_failure;      // of the last that was answered; empty: it succeeded
     std::optional<Exited> exit;
     std::optional<LaunchFailed> launch_failure;
     std::uint64_t probe_sequence = 0;         // the highest of probes that an update has replaced
@@ -95,6 +99,7 @@ struct Service {
     State state = State::stopped;
     Instant since;          // when `state` was entered
     std::string reason;     // of the last decision
+    std::string blocker;    // waiting: the dependency that does not hold
     Generation generation;  // of the last run
     std::optional<Run> run;
     bool restart_wanted = false;
@@ -117,7 +122,8 @@ struct Service {
 // What the router knows about the neighbours of a service.
 struct Surroundings {
     bool dependencies_hold = true;
-    std::string waiting_for;       // the first dependency that does not hold, for people
+    std::string blocker;           // the first dependency that does not hold
+    std::string waiting_for;       // and what it lacks, for people
     std::string missing_optional;  // an optional dependency that is not there, for people
     bool dependents_gone = true;   // no dependent that is itself to stop still runs
     bool shutting_down = false;

@@ -9,7 +9,7 @@ namespace dpsup::core {
 enum class Wanted : std::uint8_t { down, up };
 
 enum class State : std::uint8_t {
-    stopped,    // nothing runs, nothing is to run (or it ended by itself and its policy leaves it)
+    stopped,    // nothing runs, and nothing is to run
     waiting,    // wanted up; a dependency's condition does not hold yet
     starting,   // launched, or being launched; not ready yet (a job: runs, and is not done yet)
     ready,      // runs and is well
@@ -17,7 +17,7 @@ enum class State : std::uint8_t {
     stopping,   // being ended, whatever comes next; something of it may still run
     backoff,    // failed, and waits for its next try
     failed,     // failed, and waits for a command
-    done,       // ran to completion successfully
+    done,       // ended successfully, and its restart policy leaves it there
     unknown,    // cannot be seen now (a container engine that is away); never taken for dead
 };
 

@@ -8,6 +8,8 @@
 namespace dpsup::core {
 namespace {
 
+constexpr int signal_kill = 9;  // of the whole tree at once, where the kernel can do that
+
 bool runs(State state) {
     return state == State::starting || state == State::ready || state == State::unhealthy;
 }
@@ -16,16 +18,26 @@ bool is_running(const Service& service) {
     return service.run && service.run->phase == RunPhase::running;
 }
 
+bool is_done_job(const Service& service) {
+    return service.policy.kind == Kind::job && service.state == State::done;
+}
+
 bool meets(const Service& dependency, Condition condition) {
     switch (condition) {
         case Condition::started:
-            return dependency.state == State::done || (runs(dependency.state) && is_running(dependency));
+            return is_done_job(dependency) || (runs(dependency.state) && is_running(dependency));
         case Condition::ready:
             return dependency.state == State::ready;
         case Condition::done:
             return dependency.state == State::done;
     }
     return false;
+}
+
+void reload(Service& service, Output& output) {
+    if (!is_running(service) || !service.policy.can_reload) return;
+    ++service.run->reloads_open;
+    output.effects.push_back({service.id, service.generation, Reload{}});
 }
 
 // An optional dependency is waited for only while it is on its way.
@@ -93,20 +105,21 @@ void Supervisor::command_one(const Command& command, Node& node, bool named, Ins
         case Verb::restart:
             // A dependent that is swept along is restarted, never started.
             if (!named && (!service.active() || service.wanted == Wanted::down)) return;
-            if (service.active() || service.state == State::done)
-                want_restart(service, "restarted by " + command.by);
+            if (service.active() || is_done_job(service)) want_restart(service, "restarted by " + command.by);
             want_up(service, command.by, output);
             if (service.active()) service.stop_timeout = command.stop_timeout;
             return;
         case Verb::kill:
             if (!service.active()) return;
-            output.effects.push_back({service.id, service.generation, SendSignal{command.signal, true}});
+            output.effects.push_back({service.id, service.generation,
+                                      command.signal == signal_kill
+                                          ? Action(KillTree{})
+                                          : Action(SendSignal{command.signal, true})});
             output.notes.push_back({service.id, service.state, service.state,
                                     signal_name(command.signal) + " was sent by " + command.by});
             return;
         case Verb::reload:
-            if (is_running(service) && service.policy.can_reload)
-                output.effects.push_back({service.id, service.generation, Reload{}});
+            reload(service, output);
             return;
     }
 }
@@ -155,8 +168,7 @@ void Supervisor::change(const ServiceChange& change, Instant now, Output& output
         return;
     }
     update_policy(service, change.policy, now, output);
-    if (change.change == Change::reload && is_running(service) && service.policy.can_reload)
-        output.effects.push_back({service.id, service.generation, Reload{}});
+    if (change.change == Change::reload) reload(service, output);
     if (change.change != Change::restart) return;
     if (up(service) && service.state != State::stopped && service.state != State::waiting)
         want_restart(service, "its configuration changed: " + change.cause);
@@ -216,7 +228,7 @@ void Supervisor::show(Node& node, Instant now, Output& output) {
     if (!face.active && node.shown.active) --active_;
     node.shown = face;
     // A job that completes is no loss to those whom its start sufficed.
-    if (ended && service.state != State::done) tell_dependents_of_loss(node, now, output);
+    if (ended && !is_done_job(service)) tell_dependents_of_loss(node, now, output);
     for (const Node* dependent : node.dependents) awake_.insert(dependent->service.id);
     for (const Node* dependency : node.dependencies)
         if (dependency != nullptr && (to_stop(*dependency) || dependency->service.restart_when_back))
@@ -279,12 +291,14 @@ void Supervisor::look_at_dependencies(const Node& node, Surroundings& around) co
     const Service& service = node.service;
     if (leaving_.contains(service.policy.name)) {
         around.dependencies_hold = false;
+        around.blocker = service.policy.name;
         around.waiting_for = "its predecessor of the same name to end";
         return;
     }
     for (std::size_t i = 0; i < node.dependencies.size(); ++i) {
         const Dependency& dependency = service.policy.depends_on[i];
         const Service* other = node.dependencies[i] == nullptr ? nullptr : &node.dependencies[i]->service;
+        around.blocker = dependency.service;
         around.waiting_for = unmet(other, dependency);
         around.dependencies_hold = around.waiting_for.empty();
         if (!around.dependencies_hold) return;

@@ -28,6 +28,14 @@ TargetOutcome look_at_stop(const Service& service) {
     return service.active() ? TargetOutcome::pending : TargetOutcome::reached;
 }
 
+TargetOutcome look_at_reload(const Target& target, const Service& service) {
+    // Who was launched anew meanwhile has read its configuration.
+    if (!service.run || service.generation != target.before)
+        return service.active() ? TargetOutcome::reached : TargetOutcome::missed;
+    if (service.run->reloads_open > 0) return TargetOutcome::pending;
+    return service.run->reload_failure.empty() ? TargetOutcome::reached : TargetOutcome::missed;
+}
+
 }  // namespace
 
 TargetOutcome look(const Target& target, const Service* service) {
@@ -47,7 +55,7 @@ TargetOutcome look(const Target& target, const Service* service) {
             return service->active() && service->generation == target.before ? TargetOutcome::pending
                                                                              : TargetOutcome::reached;
         case Verb::reload:
-            return TargetOutcome::reached;
+            return look_at_reload(target, *service);
     }
     return TargetOutcome::pending;
 }

@@ -78,6 +78,14 @@ bool ended_by_wish(const Run& run) {
            run.cause == EndCause::dependency_lost;
 }
 
+std::string why_again(const Service& service, const Run& run) {
+    if (run.cause == EndCause::restarted) return run.end_reason;
+    if (service.restart_wanted) return service.restart_cause;
+    // A start that overtook the stop; or it was ended because a dependency was lost.
+    return run.cause == EndCause::stopped ? "started by " + service.commanded_by
+                                          : "its dependencies are there";
+}
+
 }  // namespace
 
 void conclude(Service& service, const Surroundings& surroundings, Instant now, Output& output) {
@@ -92,8 +100,7 @@ void conclude(Service& service, const Surroundings& surroundings, Instant now, O
               output);
     } else if (!job_done && wished) {
         service.attempt = 0;
-        set_out(service, surroundings, run.end_reason.empty() ? service.restart_cause : run.end_reason, now,
-                output);
+        set_out(service, surroundings, why_again(service, run), now, output);
     } else {
         judge(service, run, surroundings, now, output);
     }

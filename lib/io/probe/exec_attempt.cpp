@@ -1,8 +1,6 @@
 #include "io/probe/exec_attempt.hpp"
 
-#include <cstring>
-
-#include "base/units.hpp"
+#include "base/signals.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -12,15 +10,15 @@ std::string first_line(const std::string& text) {
     return begin == std::string::npos ? "" : text.substr(begin, text.find_first_of("\r\n", begin) - begin);
 }
 
-std::string signal_name(int number) {
-    const char* name = sigabbrev_np(number);
-    return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(number);
-}
-
 class ExecAttempt final : public Attempt, public std::enable_shared_from_this<ExecAttempt> {
 public:
-    ExecAttempt(std::shared_ptr<ExecTools> tools, ProbeKey key, ExecRequest request, Done done)
-        : Attempt(std::move(done)), tools_(std::move(tools)), key_(key), request_(std::move(request)) {}
+    ExecAttempt(std::shared_ptr<ExecTools> tools, ProbeKey key, ExecRequest request,
+                std::function<void()> began, Done done)
+        : Attempt(std::move(done)),
+          tools_(std::move(tools)),
+          key_(key),
+          request_(std::move(request)),
+          began_(std::move(began)) {}
 
     void start() override;
 
@@ -32,28 +30,16 @@ protected:
     }
 
 private:
-    [[nodiscard]] Verdict verdict_of(const ExecResult& result) const;
+    void ended(const ExecResult& result);
 
     std::shared_ptr<ExecTools> tools_;
     ProbeKey key_;
     ExecRequest request_;
+    std::function<void()> began_;
     std::function<void()> kill_;
 };
 
-void ExecAttempt::start() {
-    if (!tools_->run) return finish(unknown("this daemon cannot run commands"));
-    if (!tools_->alive.insert(key_).second) return finish(unknown("its last run has not ended yet"));
-    kill_ = tools_->run(request_,
-                        [weak = weak_from_this(), tools = tools_, key = key_](const ExecResult& result) {
-                            tools->alive.erase(key);
-                            const auto self = weak.lock();
-                            if (!self) return;
-                            self->kill_ = nullptr;
-                            self->finish(self->verdict_of(result));
-                        });
-}
-
-Verdict ExecAttempt::verdict_of(const ExecResult& result) const {
+Verdict verdict_of(const ExecResult& result) {
     const std::string said = first_line(result.output);
     const std::string suffix = said.empty() ? "" : ": " + excerpt(said);
     switch (result.kind) {
@@ -62,19 +48,35 @@ Verdict ExecAttempt::verdict_of(const ExecResult& result) const {
             return failed("exit " + std::to_string(result.code) + suffix);
         case ExecResult::Kind::signaled:
             return failed("killed by " + signal_name(result.code) + suffix);
-        case ExecResult::Kind::timed_out:
-            return failed("timed out after " + format_duration(request_.timeout) + suffix);
         case ExecResult::Kind::not_started:
             return unknown("cannot run it: " + result.error);
     }
     return unknown("cannot run it");
 }
 
+void ExecAttempt::start() {
+    if (!tools_->run) return finish(unknown("this daemon cannot run commands"));
+    if (!tools_->alive.insert(key_).second) return finish(unknown("its last run has not ended yet"));
+    ExecEvents events;
+    events.launched = [began = began_] { began(); };
+    events.ended = [weak = weak_from_this()](const ExecResult& result) {
+        if (const auto self = weak.lock()) self->ended(result);
+    };
+    events.gone = [tools = tools_, key = key_] { tools->alive.erase(key); };
+    kill_ = tools_->run(request_, std::move(events));
+}
+
+void ExecAttempt::ended(const ExecResult& result) {
+    kill_ = nullptr;
+    finish(verdict_of(result));
+}
+
 }  // namespace
 
 std::shared_ptr<Attempt> exec_attempt(std::shared_ptr<ExecTools> tools, ProbeKey key, ExecRequest request,
-                                      Attempt::Done done) {
-    return std::make_shared<ExecAttempt>(std::move(tools), key, std::move(request), std::move(done));
+                                      std::function<void()> began, Attempt::Done done) {
+    return std::make_shared<ExecAttempt>(std::move(tools), key, std::move(request), std::move(began),
+                                         std::move(done));
 }
 
 }  // namespace dpsup::io

@@ -13,14 +13,16 @@ namespace dpsup::io {
 
 using ProbeKey = std::pair<ServiceId, std::uint32_t>;
 
-// What all exec probes share: the launcher, and the probes whose last command is not quite dead yet. A probe
-// is never run beside itself, so that commands that cannot be killed do not pile up.
+// What all exec probes share: the launcher, and the probes whose last command is not gone yet. A probe is never
+// run beside itself, so that commands that cannot be killed do not pile up.
 struct ExecTools {
     ExecRunner run;
     std::set<ProbeKey> alive;
 };
 
+// `began`: told when the command has been launched.
 [[nodiscard]] std::shared_ptr<Attempt> exec_attempt(std::shared_ptr<ExecTools> tools, ProbeKey key,
-                                                    ExecRequest request, Attempt::Done done);
+                                                    ExecRequest request, std::function<void()> began,
+                                                    Attempt::Done done);
 
 }  // namespace dpsup::io

@@ -8,7 +8,7 @@
 #include "io/probe/attempt.hpp"
 #include "io/probe/exec_attempt.hpp"
 #include "io/probe/log_scan.hpp"
-#include "io/probe/workers.hpp"
+#include "io/workers.hpp"
 
 namespace dpsup::io {
 

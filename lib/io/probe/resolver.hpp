@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "io/probe/workers.hpp"
+#include "io/workers.hpp"
 
 namespace dpsup::io {
 

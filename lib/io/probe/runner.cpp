@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 
 #include "base/units.hpp"
@@ -27,14 +28,15 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds gather{20};
 constexpr std::size_t starts_max = 32;  // in one turn of the loop, so that others have theirs
 
-// Whose bound a probe counts against.
-enum class Pool : std::uint8_t { sockets, commands, logs };
-constexpr std::size_t pools = 3;
+// Whose bound a probe counts against. Each probe stands in one queue only, since a place in the first is worth
+// nothing while it waits in a second: who carries out commands and reads logs has bounds of its own.
+enum class Pool : std::uint8_t { sockets, bounded_elsewhere };
+constexpr std::size_t pools = 2;
 
 Pool pool_of(const config::ProbeTarget& target) {
-    if (std::holds_alternative<config::ExecProbe>(target)) return Pool::commands;
-    if (std::holds_alternative<config::LogProbe>(target)) return Pool::logs;
-    return Pool::sockets;
+    const bool elsewhere =
+        std::holds_alternative<config::ExecProbe>(target) || std::holds_alternative<config::LogProbe>(target);
+    return elsewhere ? Pool::bounded_elsewhere : Pool::sockets;
 }
 
 struct Run {
@@ -46,7 +48,7 @@ struct Run {
     config::ProbeTarget target;
     OutputPlace output;
     Clock::time_point asked;
-    Clock::time_point started;
+    std::optional<Clock::time_point> began;  // none: it waits for a place, or for its command to be launched
     asio::steady_timer deadline;
     std::shared_ptr<Attempt> attempt;  // none: it waits for a place
 };
@@ -87,6 +89,9 @@ private:
     void pump();
     void start(std::uint64_t number, Run& run);
     [[nodiscard]] std::shared_ptr<Attempt> make_attempt(std::uint64_t number, const Run& run);
+    [[nodiscard]] std::shared_ptr<Attempt> make_exec_attempt(std::uint64_t number, const Run& run,
+                                                             const config::ExecProbe& probe,
+                                                             Attempt::Done done);
     void out_of_time(std::uint64_t number);
     void finish(std::uint64_t number, Verdict verdict);
     void end(Run& run);
@@ -112,10 +117,8 @@ std::size_t ProbeRunner::Implementation::places(Pool pool) const {
     switch (pool) {
         case Pool::sockets:
             return limits_.sockets;
-        case Pool::commands:
-            return limits_.commands;
-        case Pool::logs:
-            return limits_.waiting;  // the workers bound themselves
+        case Pool::bounded_elsewhere:
+            return limits_.waiting;
     }
     return 0;
 }
@@ -181,7 +184,7 @@ void ProbeRunner::Implementation::pump() {
 }
 
 void ProbeRunner::Implementation::start(std::uint64_t number, Run& run) {
-    run.started = Clock::now();
+    if (!std::holds_alternative<config::ExecProbe>(run.target)) run.began = Clock::now();
     ++line_of(run).busy;
     const auto attempt = make_attempt(number, run);
     run.attempt = attempt;
@@ -195,6 +198,7 @@ std::shared_ptr<Attempt> ProbeRunner::Implementation::make_attempt(std::uint64_t
     const ProbeKey key{run.service, run.request.probe};
     struct Make {
         Implementation& self;
+        std::uint64_t number;
         const Run& run;
         ProbeKey key;
         Attempt::Done done;
@@ -209,8 +213,7 @@ std::shared_ptr<Attempt> ProbeRunner::Implementation::make_attempt(std::uint64_t
             return unix_attempt(self.loop_, probe, done);
         }
         std::shared_ptr<Attempt> operator()(const config::ExecProbe& probe) {
-            const Duration left = run.request.timeout - (run.started - run.asked);
-            return exec_attempt(self.exec_, key, {run.service, run.generation, probe.command, left}, done);
+            return self.make_exec_attempt(number, run, probe, done);
         }
         std::shared_ptr<Attempt> operator()(const config::PostgresProbe& probe) {
             return postgres_attempt(self.postgres_, probe, done);
@@ -219,18 +222,33 @@ std::shared_ptr<Attempt> ProbeRunner::Implementation::make_attempt(std::uint64_t
             return log_attempt(self.logs_, key, run.generation, probe, run.output, done);
         }
     };
-    return std::visit(Make{*this, run, key, done}, run.target);
+    return std::visit(Make{*this, number, run, key, done}, run.target);
 }
 
-// A probe that had to wait for its place fails only if it then had at least half of its time to itself.
+std::shared_ptr<Attempt> ProbeRunner::Implementation::make_exec_attempt(std::uint64_t number, const Run& run,
+                                                                        const config::ExecProbe& probe,
+                                                                        Attempt::Done done) {
+    const auto began = [weak = weak_from_this(), number] {
+        const auto self = weak.lock();
+        if (!self) return;
+        if (const auto found = self->runs_.find(number); found != self->runs_.end())
+            found->second->began = Clock::now();
+    };
+    const Duration left = run.request.timeout - (Clock::now() - run.asked);
+    ExecRequest request{run.service, run.generation, probe.command, left};
+    return exec_attempt(exec_, {run.service, run.request.probe}, std::move(request), began, std::move(done));
+}
+
+// A probe that had to wait for its turn fails only if it then had at least half of its time to itself.
 void ProbeRunner::Implementation::out_of_time(std::uint64_t number) {
     const auto found = runs_.find(number);
     if (found == runs_.end()) return;
     const Run& run = *found->second;
     const std::string time = format_duration(run.request.timeout);
     if (!run.attempt) return finish(number, unknown("no free place for it within " + time));
+    if (!run.began) return finish(number, unknown("its command was not launched within " + time));
     Verdict verdict = run.attempt->timed_out("timed out after " + time);
-    if (run.started - run.asked > run.request.timeout / 2) verdict.outcome = core::ProbeOutcome::unknown;
+    if (*run.began - run.asked > run.request.timeout / 2) verdict.outcome = core::ProbeOutcome::unknown;
     finish(number, std::move(verdict));
 }
 

@@ -3,8 +3,8 @@
 // else's: nothing here blocks the loop, and each kind has bounds of its own.
 //
 // Outcomes: passed and failed speak of the service. `unknown` says that the probe could not be carried out:
-// no descriptors, a name that does not resolve, no free place within its time, a login that is refused where
-// a query was to run. It restarts nothing.
+// no descriptors, a name that does not resolve, no free place within its time, a command that was not launched
+// in time, a login that is refused where a query was to run. It restarts nothing.
 #pragma once
 
 #include <cstdint>
@@ -32,20 +32,27 @@ struct ExecRequest {
     ServiceId service;
     Generation generation;
     std::vector<std::string> command;
-    Duration timeout{};  // then the command's whole tree is to be killed
+    Duration timeout{};  // then the command's whole tree is to be killed at the latest
 };
 
 struct ExecResult {
-    enum class Kind : std::uint8_t { exited, signaled, timed_out, not_started };
+    enum class Kind : std::uint8_t { exited, signaled, not_started };
     Kind kind = Kind::exited;
     int code = 0;        // exit code or signal number
     std::string output;  // the first bytes of what it wrote, where they were kept
     std::string error;   // not_started: why
 };
 
-// Starts the command and calls back once when nothing of it is left, never before it has returned. What it
-// returns kills the command's tree early; it is called at most once, not after the call back.
-using ExecRunner = std::function<std::function<void()>(const ExecRequest&, std::function<void(ExecResult)>)>;
+// What the launcher tells, in this order, and never before it has returned.
+struct ExecEvents {
+    std::function<void()> launched;                // it runs: from here on the time that passes is its own
+    std::function<void(const ExecResult&)> ended;  // not of a command that was killed, or ran out of its time
+    std::function<void()> gone;                    // always, and last: it was reaped, or will never run
+};
+
+// Has the command launched, at once or when its turn comes: how many run at a time is the launcher's to bound. What it
+// returns kills the command's tree, or takes its turn away; it is called at most once, and not after `ended`.
+using ExecRunner = std::function<std::function<void()>(const ExecRequest&, ExecEvents)>;
 
 // --- What a log probe needs: where the output of the service goes, and where this instance's begins ---
 
@@ -66,7 +73,6 @@ using OutputPlace = std::variant<std::monostate, FileOutput, JournalOutput>;
 
 struct ProbeLimits {
     std::size_t sockets = 512;   // http, tcp, unix and postgres probes under way
-    std::size_t commands = 32;   // exec probes under way
     std::size_t waiting = 8192;  // probes that wait for a place
 };
 

@@ -14,10 +14,17 @@ struct LimitFailure {
     std::string what;      // "limits.memory: the memory controller is not available in /sys/fs/cgroup/dpsup"
 };
 
-// `directory` is the service's, directly below `root`. What `before` had set and `limits` has not goes back
-// to no limit. Every limit is tried; the answer lists those that do not hold.
+// Which limits a cgroup has.
+struct GivenLimits {
+    bool cpus = false;
+    bool memory = false;
+    bool pids = false;
+    bool io_weight = false;
+};
+
+// `directory` is the service's, directly below `root`. What it was `given` and `limits` has not goes back to
+// no limit. Every limit is tried; the answer lists those that do not hold.
 [[nodiscard]] std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,
-                                                     const config::Limits& before,
-                                                     const config::Limits& limits);
+                                                     GivenLimits& given, const config::Limits& limits);
 
 }  // namespace dpsup::io::cgroup

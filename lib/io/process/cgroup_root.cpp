@@ -78,6 +78,11 @@ CgroupRoot choose_cgroup_root(const std::string& state_dir) {
     return {{}, why_not.empty() ? "the daemon's own cgroup is not mounted" : why_not};
 }
 
+std::string services_scope_name(const std::string& state_dir, const std::string& default_state_dir) {
+    if (state_dir == default_state_dir) return "dpsup-services.scope";
+    return "dpsup-services-" + hash_of(state_dir) + ".scope";
+}
+
 CgroupRoot cgroup_root_in(const std::string& delegated_cgroup) {
     for (const auto& mount : cgroup2_mounts()) {
         const std::string scope = mount.point + delegated_cgroup;

@@ -14,6 +14,10 @@ struct CgroupRoot {
 // Looks at the mounts and at our own cgroup, and tries. `state_dir` keeps two daemons on a host apart.
 [[nodiscard]] CgroupRoot choose_cgroup_root(const std::string& state_dir);
 
+// The systemd scope of the services of the daemon with this state directory: one for each daemon on a host.
+[[nodiscard]] std::string services_scope_name(const std::string& state_dir,
+                                              const std::string& default_state_dir);
+
 // The same in a delegated cgroup that systemd gave us ("/system.slice/dpsup-services.scope"). What runs in it directly,
 // its holder, is moved to a leaf: a cgroup with processes of its own passes no controllers on.
 [[nodiscard]] CgroupRoot cgroup_root_in(const std::string& delegated_cgroup);

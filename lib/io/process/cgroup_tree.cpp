@@ -16,7 +16,6 @@
 
 #include "base/text.hpp"
 #include "io/process/cgroup_files.hpp"
-#include "io/process/cgroup_limits.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -89,23 +88,33 @@ Staged<void> CgroupTree::create(const std::string& leaf) {
     return {};
 }
 
-Staged<void> CgroupTree::limit(const std::string& leaf, const config::Limits& limits) {
+std::vector<cgroup::LimitFailure> CgroupTree::set_limits(const std::string& leaf,
+                                                         const config::Limits& limits) {
     auto& state = leaves_[leaf];
     if (state.limits == limits) return {};
-    const auto failures = cgroup::apply_limits(root_, directory_of(leaf), state.limits, limits);
-    if (!failures.empty() && !limits.best_effort)
-        return stage_failed("limits", failures.front().error_number,
-                            failures.front().what + "; limits.best_effort = true starts the service without");
-    for (const auto& failure : failures) warn_(leaf, failure.what + "; it runs without this limit");
+    auto failures = cgroup::apply_limits(root_, directory_of(leaf), state.given, limits);
     state.limits = limits;
-    return {};
+    if (!failures.empty() && !limits.best_effort) state.limits.reset();  // to be tried again at each launch
+    return failures;
+}
+
+void CgroupTree::limit(const std::string& leaf, const config::Limits& limits) {
+    if (!leaves_.contains(leaf)) return;
+    const std::string later = limits.best_effort ? "" : ", and its next start will be refused";
+    for (const auto& failure : set_limits(leaf, limits))
+        warn_(leaf, failure.what + "; it runs without this limit" + later);
 }
 
 Staged<Placement> CgroupTree::prepare(const std::string& leaf, const config::Limits& limits) {
     renew_if_killed(leaf);
     if (auto created = create(leaf); !created) return tl::unexpected(created.error());
     if (is_service(leaf)) {
-        if (auto limited = limit(leaf, limits); !limited) return tl::unexpected(limited.error());
+        const auto failures = set_limits(leaf, limits);
+        if (!failures.empty() && !limits.best_effort)
+            return stage_failed(
+                "limits", failures.front().error_number,
+                failures.front().what + "; limits.best_effort = true starts the service without");
+        for (const auto& failure : failures) warn_(leaf, failure.what + "; it runs without this limit");
     }
     const std::string directory = directory_of(leaf);
     Placement placement{UniqueFd(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)),

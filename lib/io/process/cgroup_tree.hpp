@@ -3,10 +3,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.hpp"
 #include "io/inotify.hpp"
+#include "io/process/cgroup_limits.hpp"
 #include "io/process/process_tree.hpp"
 
 namespace dpsup::io {
@@ -20,6 +23,7 @@ public:
     ~CgroupTree() override;  // removes what is empty
 
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
+    void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
@@ -35,7 +39,8 @@ public:
 private:
     struct Leaf {
         Inotify::Watch watch = Inotify::none;
-        config::Limits limits;
+        std::optional<config::Limits> limits = config::Limits{};  // none: some could not be set
+        cgroup::GivenLimits given;
         bool killed = false;  // cgroup.kill was written
     };
 
@@ -43,7 +48,8 @@ private:
     [[nodiscard]] std::string directory_of(const std::string& leaf) const;
     void renew_if_killed(const std::string& leaf);
     [[nodiscard]] Staged<void> create(const std::string& leaf);
-    [[nodiscard]] Staged<void> limit(const std::string& leaf, const config::Limits& limits);
+    [[nodiscard]] std::vector<cgroup::LimitFailure> set_limits(const std::string& leaf,
+                                                               const config::Limits& limits);
     void kill_in(const std::string& directory) const;
     void kill_leftovers();
 

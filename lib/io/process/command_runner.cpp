@@ -1,5 +1,6 @@
 #include "io/process/command_runner.hpp"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -38,7 +39,9 @@ struct CommandRunner::Command {
     std::string leaf;
     enum class Phase : std::uint8_t { waiting, launching, running };
     Phase phase = Phase::waiting;
+    bool has_place = false;
     bool kill_asked = false;  // while it was being launched
+    LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;
     pid_t pid = 0;
 };
 
@@ -50,15 +53,15 @@ struct CommandRunner::Graves {
 };
 
 CommandRunner::CommandRunner(boost::asio::io_context& context, Starter& starter, LaunchWorker& worker,
-                             ProcessTree& tree, Reaper& reaper, std::size_t running_max,
-                             std::function<void()> ended)
+                             ProcessTree& tree, Reaper& reaper, std::size_t places,
+                             std::function<void()> settled)
     : context_(context),
       starter_(starter),
       worker_(worker),
       tree_(tree),
       reaper_(reaper),
-      running_max_(running_max),
-      ended_(std::move(ended)),
+      places_(places),
+      settled_(std::move(settled)),
       graves_(std::make_unique<Graves>(context)),
       alive_(std::make_shared<bool>(true)) {}
 
@@ -68,127 +71,162 @@ CommandRunner::~CommandRunner() {
     }
 }
 
-void CommandRunner::run(Request request) {
+CommandRunner::Command* CommandRunner::find(Number number) {
+    const auto found = commands_.find(number);
+    return found == commands_.end() ? nullptr : found->second.get();
+}
+
+CommandNumber CommandRunner::run(Request request) {
     const Number number = ++last_number_;
     auto& command = *(commands_[number] = std::make_unique<Command>(context_, std::move(request)));
     waiting_.push_back(number);
+    arm_timer(number, command);
+    schedule_starts();
+    return number;
+}
+
+void CommandRunner::arm_timer(Number number, Command& command) {
     command.timer.expires_after(command.request.timeout);
     command.timer.async_wait(
         [this, number, alive = std::weak_ptr(alive_)](const boost::system::error_code& error) {
             if (!error && !alive.expired()) timed_out(number);
         });
-    boost::asio::post(context_, [this, alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) start_next();
-    });
 }
 
-void CommandRunner::start_next() {
-    while (!waiting_.empty() && (running_ < running_max_ || waiting_.size() > waiting_max)) {
+void CommandRunner::schedule_starts() {
+    if (std::exchange(starts_scheduled_, true)) return;
+    tell([this] { start_some(); });
+}
+
+void CommandRunner::start_some() {
+    starts_scheduled_ = false;
+    while (!waiting_.empty() && (taken_ < places_ || waiting_.size() > waiting_max)) {
         const Number number = waiting_.front();
         waiting_.pop_front();
-        const auto found = commands_.find(number);
-        if (found == commands_.end()) continue;
-        if (running_ < running_max_) {
-            start(number, *found->second);
-        } else {
-            answer(*found->second, {CommandResult::End::refused, 0, "too many commands wait for their turn"});
-            drop(number);
-        }
+        Command* command = find(number);
+        if (command == nullptr) continue;
+        if (taken_ < places_)
+            start(number, *command);
+        else
+            refuse(number, *command, "too many commands wait for their turn");
     }
 }
 
 void CommandRunner::start(Number number, Command& command) {
     const Request& request = command.request;
+    ++taken_;
+    command.has_place = true;
     command.leaf = request.config->name + "/run." + std::to_string(number);
     command.output = std::make_unique<CommandOutput>(context_);
-    auto job = starter_.prepare_command(tree_, command.leaf, *request.config, request.command,
-                                        request.variables, command.output->take_writer());
-    ++running_;
+    auto job = starter_.prepare_command(tree_, command.leaf, *request.config, request.identity,
+                                        request.command, request.variables, command.output->take_writer());
     command.phase = Command::Phase::launching;
-    if (!job) return started(number, tl::unexpected(job.error()), UniqueFd());
-    reaper_.expect();
-    worker_.launch(std::move(*job), [this, number, alive = std::weak_ptr(alive_)](const Staged<pid_t>& pid,
-                                                                                  const UniqueFd& output) {
-        if (!alive.expired()) started(number, pid, output);
-        if (!alive.expired()) reaper_.unexpect();
-    });
+    if (!job) return launched(number, tl::unexpected(job.error()), UniqueFd());
+    const auto done = [this, number, alive = std::weak_ptr(alive_)](
+                          LaunchWorker::Ticket, const Staged<pid_t>& pid, const UniqueFd& output) {
+        if (!alive.expired()) launched(number, pid, output);
+    };
+    command.ticket = worker_.launch(std::move(*job), {.done = done, .held_up = {}});
 }
 
-void CommandRunner::started(Number number, const Staged<pid_t>& pid, const UniqueFd& output) {
+void CommandRunner::launched(Number number, const Staged<pid_t>& pid, const UniqueFd& output) {
     Command& command = *commands_.at(number);
     if (!pid) {
-        answer(command, {CommandResult::End::refused, 0, text_of(pid.error())});
         bury(command.leaf);
-        drop(number);
-        --running_;
-        return start_next();
+        refuse(number, command, text_of(pid.error()));
+        return settled_();
     }
     command.pid = *pid;
     command.phase = Command::Phase::running;
     tree_.started(command.leaf, *pid, output.get());
     reaper_.watch(*pid, [this, number](const core::Exited& exited) { ended(number, exited); });
-    if (command.kill_asked) tree_.kill(command.leaf);
+    if (command.kill_asked)
+        tree_.kill(command.leaf);
+    else if (command.request.progress.launched)
+        tell(command.request.progress.launched);
 }
 
 void CommandRunner::ended(Number number, const core::Exited& exited) {
-    const auto found = commands_.find(number);
-    if (found == commands_.end()) return;
-    Command& command = *found->second;
-    --running_;
-    tree_.ended(command.leaf, command.pid);
-    if (!tree_.empty(command.leaf)) tree_.kill(command.leaf);
-    bury(command.leaf);
-    answer(command, result_of(exited, command.output->text()));
+    Command* command = find(number);
+    if (command == nullptr) return;
+    tree_.ended(command->leaf, command->pid);
+    if (!tree_.empty(command->leaf)) tree_.kill(command->leaf);
+    bury(command->leaf);
+    answer(*command, result_of(exited, command->output->text()));
     drop(number);
-    start_next();
-    ended_();
+    settled_();
 }
 
-// Answers at once, also where the kill takes its time (a process that hangs in the kernel).
 void CommandRunner::timed_out(Number number) {
-    const auto found = commands_.find(number);
-    if (found == commands_.end()) return;
-    Command& command = *found->second;
-    if (command.phase == Command::Phase::waiting) {
-        answer(command, {CommandResult::End::refused, 0, "no turn came for it in time"});
-        return drop(number);
-    }
-    kill(command);
-    answer(command, {CommandResult::End::timed_out, 0, command.output->text()});
+    Command* command = find(number);
+    if (command == nullptr) return;
+    kill(number, *command, "no turn came for it in time");
+    command = find(number);
+    if (command == nullptr) return;
+    // At once, also where the kill takes its time (a process that hangs in the kernel).
+    answer(*command, {CommandResult::End::timed_out, 0, command->output->text()});
+    leave_place(*command);
 }
 
-// A child that is being launched is left to the launcher until it is over.
-void CommandRunner::kill(Command& command) {
+void CommandRunner::kill(Number number) {
+    if (Command* command = find(number)) kill(number, *command, "it was cancelled");
+}
+
+// A child that is about to be born is left to the launcher until it is over.
+void CommandRunner::kill(Number number, Command& command, const std::string& why) {
+    if (command.phase == Command::Phase::waiting) return refuse(number, command, why);
+    if (command.phase == Command::Phase::launching && worker_.cancel(command.ticket)) {
+        bury(command.leaf);
+        return refuse(number, command, why);
+    }
     command.kill_asked = true;
     if (command.phase == Command::Phase::running) tree_.kill(command.leaf);
 }
 
 void CommandRunner::cancel(ServiceId service) {
-    std::vector<Number> waiting;
+    std::vector<Number> numbers;
     for (const auto& [number, command] : commands_) {
-        if (command->request.service != service) continue;
-        if (command->phase == Command::Phase::waiting)
-            waiting.push_back(number);
-        else
-            kill(*command);
+        if (command->request.service == service) numbers.push_back(number);
     }
-    for (const Number number : waiting) {
-        answer(*commands_[number], {CommandResult::End::refused, 0, "the service has ended"});
-        drop(number);
-    }
+    for (const Number number : numbers) kill(number, *commands_.at(number), "the service has ended");
 }
 
-// Through the loop, so that the asker is never called from within a call of his own.
-void CommandRunner::answer(Command& command, CommandResult result) {
-    command.timer.cancel();
-    if (!command.request.callback) return;
-    boost::asio::post(context_, [callback = std::exchange(command.request.callback, {}),
-                                 answered = std::move(result), alive = std::weak_ptr(alive_)] {
-        if (!alive.expired()) callback(answered);
+bool CommandRunner::launching_for(ServiceId service) const {
+    return std::any_of(commands_.begin(), commands_.end(), [service](const auto& entry) {
+        return entry.second->request.service == service && entry.second->phase == Command::Phase::launching;
     });
 }
 
+void CommandRunner::refuse(Number number, Command& command, std::string why) {
+    answer(command, {CommandResult::End::refused, 0, std::move(why)});
+    drop(number);
+}
+
+void CommandRunner::answer(Command& command, CommandResult result) {
+    command.timer.cancel();
+    if (!command.request.callback) return;
+    tell([callback = std::exchange(command.request.callback, {}), answered = std::move(result)] {
+        callback(answered);
+    });
+}
+
+// Through the loop, so that the asker is never called from within a call of his own.
+void CommandRunner::tell(std::function<void()> what) {
+    boost::asio::post(context_, [told = std::move(what), alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) told();
+    });
+}
+
+void CommandRunner::leave_place(Command& command) {
+    if (!std::exchange(command.has_place, false)) return;
+    --taken_;
+    schedule_starts();
+}
+
 void CommandRunner::drop(Number number) {
+    Command& command = *commands_.at(number);
+    leave_place(command);
+    if (command.request.progress.gone) tell(std::move(command.request.progress.gone));
     commands_.erase(number);
 }
 

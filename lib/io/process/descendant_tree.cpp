@@ -9,6 +9,9 @@
 namespace dpsup::io {
 namespace {
 
+constexpr const char* no_limits =
+    "limits need a cgroup v2 hierarchy that the daemon may write, and there is none here";
+
 // "a/run.1" lies within "a".
 bool within(const std::string& leaf, const std::string& candidate) {
     return candidate.starts_with(leaf) && (candidate.size() == leaf.size() || candidate[leaf.size()] == '/');
@@ -26,12 +29,17 @@ DescendantTree::DescendantTree(std::string instance, Warn warn)
 
 Staged<Placement> DescendantTree::prepare(const std::string& leaf, const config::Limits& limits) {
     if (!limits.any()) return Placement{};
-    const std::string what =
-        "limits need a cgroup v2 hierarchy that the daemon may write, and there is none here";
     if (!limits.best_effort)
-        return stage_failed("limits", 0, what + "; limits.best_effort = true starts the service without");
-    warn_(leaf, what + "; it runs without");
+        return stage_failed(
+            "limits", 0, std::string(no_limits) + "; limits.best_effort = true starts the service without");
+    warn_(leaf, std::string(no_limits) + "; it runs without");
     return Placement{};
+}
+
+void DescendantTree::limit(const std::string& leaf, const config::Limits& limits) {
+    if (!limits.any()) return;
+    const std::string later = limits.best_effort ? "" : ", and its next start will be refused";
+    warn_(leaf, std::string(no_limits) + "; it runs without" + later);
 }
 
 void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) {

@@ -20,6 +20,7 @@ public:
     DescendantTree(std::string instance, Warn warn);
 
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
+    void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;

@@ -1,5 +1,6 @@
 #include "io/process/foreign_process.hpp"
 
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -52,11 +53,18 @@ struct ForeignProcess::Implementation {
     Ended ended;
 };
 
-std::unique_ptr<ForeignProcess> ForeignProcess::watch(boost::asio::io_context& context, pid_t pid,
-                                                      Ended ended) {
-    const int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
-    if (fd < 0) return nullptr;
-    auto implementation = std::make_shared<Implementation>(context, fd, std::move(ended));
+UniqueFd ForeignProcess::hold(pid_t pid) {
+    return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool ForeignProcess::lives(const UniqueFd& held) {
+    pollfd ended{held.get(), POLLIN, 0};
+    return ::poll(&ended, 1, 0) == 0;
+}
+
+std::unique_ptr<ForeignProcess> ForeignProcess::watch(boost::asio::io_context& context, UniqueFd held,
+                                                      pid_t pid, Ended ended) {
+    auto implementation = std::make_shared<Implementation>(context, held.release(), std::move(ended));
     implementation->descriptor.async_wait(
         boost::asio::posix::descriptor_base::wait_read,
         [weak = std::weak_ptr(implementation), pid](const boost::system::error_code& error) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/supervise/event.hpp"
+#include "io/unique_fd.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -21,9 +22,15 @@ public:
     // Linux 6.15.
     using Ended = std::function<void(const core::Exited&)>;
 
-    // Empty: it cannot be watched (it has ended already, or the kernel is older than 5.3).
-    [[nodiscard]] static std::unique_ptr<ForeignProcess> watch(boost::asio::io_context& context, pid_t pid,
-                                                               Ended ended);
+    // Which process has that number now. Empty: it cannot be held (it has ended already, or the kernel is older than
+    // 5.3).
+    [[nodiscard]] static UniqueFd hold(pid_t pid);
+    // Whether it has not ended. Then it has had that number ever since hold(), and what was found out about the number
+    // meanwhile is true of it.
+    [[nodiscard]] static bool lives(const UniqueFd& held);
+
+    [[nodiscard]] static std::unique_ptr<ForeignProcess> watch(boost::asio::io_context& context,
+                                                               UniqueFd held, pid_t pid, Ended ended);
     ~ForeignProcess();
     ForeignProcess(const ForeignProcess&) = delete;
     ForeignProcess& operator=(const ForeignProcess&) = delete;

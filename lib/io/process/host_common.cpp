@@ -26,13 +26,15 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
                     warnings_("", "the log " + path + ": " + message);
                 }),
       starter_(OutputPaths{options_.log_dir, options_.journal_socket, options_.journal_unit},
-               make_launch_defaults()),
+               make_launch_defaults(options_.nofile)),
       reaper_(context,
               [this](pid_t pid) {
                   worker_.reaped(pid);
                   stranger_ended();
               }),
-      worker_(context, [this](const std::string& message) { warnings_("", message); }) {}
+      worker_(
+          context, reaper_, [this](const std::string& message) { warnings_("", message); }, options_.launch),
+      identities_(context, options_.resolve ? options_.resolve : resolve_identity) {}
 
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
@@ -88,21 +90,38 @@ const ProcessHostImplementation::Entry* ProcessHostImplementation::find(ServiceI
     return found == entries_.end() ? nullptr : &found->second;
 }
 
-void ProcessHostImplementation::run_in_service(ServiceId id, std::vector<std::string> command,
-                                               Duration timeout, ProcessHost::CommandCallback callback) {
+CommandNumber ProcessHostImplementation::run_in_service(ServiceId id, std::vector<std::string> command,
+                                                        Duration timeout,
+                                                        ProcessHost::CommandCallback callback,
+                                                        CommandProgress progress) {
     const Entry* entry = find(id);
     if (entry == nullptr || entry->phase != Phase::running) {
-        boost::asio::post(context_, [answer = std::move(callback)] {
+        boost::asio::post(context_, [answer = std::move(callback), gone = std::move(progress.gone)] {
             answer({CommandResult::End::refused, 0, "the service does not run"});
+            if (gone) gone();
         });
-        return;
+        return 0;
     }
-    commands_->run({id,
-                    entry->config,
-                    std::move(command),
-                    {{"MAINPID", std::to_string(entry->main_pid)}},
-                    timeout,
-                    std::move(callback)});
+    return commands_->run({id,
+                           entry->config,
+                           entry->identity,
+                           std::move(command),
+                           {{"MAINPID", std::to_string(entry->main_pid)}},
+                           timeout,
+                           std::move(callback),
+                           std::move(progress)});
+}
+
+void ProcessHostImplementation::kill_command(CommandNumber number) {
+    commands_->kill(number);
+}
+
+void ProcessHostImplementation::bound_log(ServiceId id, const config::LogConfig& log) {
+    Entry* entry = find(id);
+    if (entry == nullptr || (entry->log_size_max == log.max_size && entry->log_keep == log.keep)) return;
+    entry->log_size_max = log.max_size;
+    entry->log_keep = log.keep;
+    if (!entry->log_path.empty()) rotation_.watch(entry->log_path, log.max_size, log.keep);
 }
 
 pid_t ProcessHostImplementation::main_pid(ServiceId id) const {

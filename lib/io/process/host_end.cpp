@@ -1,7 +1,4 @@
 // How instances end: signals, kills, exits, and the emptiness of a tree.
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <vector>
@@ -35,7 +32,10 @@ void ProcessHostImplementation::send_signal(ServiceId id, Generation generation,
                                             bool whole_tree) {
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->phase == Phase::idle) return;
-    if (cancel_queued(id, *entry, generation)) return;
+    if (cancel_launch(*entry)) {
+        emit(id, generation, core::Emptied{});
+        return schedule_flush();
+    }
     constexpr std::size_t signals_max = 8;
     if (entry->phase != Phase::launching)
         signal_now(*entry, {signal, whole_tree});
@@ -55,7 +55,7 @@ void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
         emit(id, generation, core::Emptied{});
         return schedule_flush();
     }
-    if (entry->phase == Phase::queued) entry->phase = Phase::idle;
+    static_cast<void>(cancel_launch(*entry));
     if (entry->phase == Phase::idle) {
         entry->generation = generation;
         entry->phase = Phase::ending;
@@ -76,18 +76,9 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     if (entry != nullptr && entry->phase == Phase::running && entry->generation == generation) {
         const auto& how = config->process.reload;
         if (const auto* command = std::get_if<config::ReloadCommand>(&how)) {
-            commands_->run({id,
-                            entry->config,
-                            command->command,
-                            {{"MAINPID", std::to_string(entry->main_pid)}},
-                            reload_timeout,
-                            [this, id, generation](const CommandResult& result) {
-                                emit(id, generation, reloaded_from(result));
-                                flush();
-                            }});
-            return;
-        }
-        if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
+            if (reloading_.insert(id).second) return run_reload(id, *entry, *command);
+            answer.detail = "the last reload command has not ended yet";
+        } else if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
             send_signal(id, generation, signal->signal, false);
             answer = {true, "sent signal " + std::to_string(signal->signal)};
         } else {
@@ -98,6 +89,28 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     schedule_flush();
 }
 
+// Never beside itself, so that reload commands that cannot be killed do not pile up.
+void ProcessHostImplementation::run_reload(ServiceId id, const Entry& entry,
+                                           const config::ReloadCommand& reload) {
+    commands_->run({id,
+                    entry.config,
+                    entry.identity,
+                    reload.command,
+                    {{"MAINPID", std::to_string(entry.main_pid)}},
+                    reload_timeout,
+                    [this, id, generation = entry.generation](const CommandResult& result) {
+                        emit(id, generation, reloaded_from(result));
+                        flush();
+                    },
+                    {.launched = {}, .gone = [this, id] { reloading_.erase(id); }}});
+}
+
+Reaper::Watch ProcessHostImplementation::watch_process(ServiceId id, Generation generation, pid_t pid) {
+    return reaper_.watch(pid, [this, id, generation, pid](const core::Exited& exited) {
+        process_ended(id, generation, pid, exited);
+    });
+}
+
 // The instance's process, as launched or as it named itself by MAINPID=. Only the main one's end is the
 // service's.
 void ProcessHostImplementation::process_ended(ServiceId id, Generation generation, pid_t pid,
@@ -105,6 +118,7 @@ void ProcessHostImplementation::process_ended(ServiceId id, Generation generatio
     Entry* entry = find(id);
     if (entry == nullptr) return;
     tree_->ended(entry->leaf(), pid);
+    if (entry->launched_pid == pid) entry->launched_pid = 0;
     if (entry->generation == generation && entry->phase == Phase::running) {
         // What the process said before it died comes first: perhaps that another one is the main process now.
         if (entry->notify) entry->notify->drain();
@@ -117,8 +131,7 @@ void ProcessHostImplementation::process_ended(ServiceId id, Generation generatio
 
 void ProcessHostImplementation::main_ended(ServiceId id, Entry& entry, core::Exited exited) {
     exited.out_of_memory = tree_->oom_kills(entry.leaf()) > entry.oom_kills;
-    entry.main_pid = 0;
-    entry.foreign.reset();
+    forget_main(entry);
     entry.phase = Phase::ending;
     commands_->cancel(id);
     emit(id, entry.generation, exited);
@@ -130,15 +143,13 @@ void ProcessHostImplementation::foreign_ended(ServiceId id, Generation generatio
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->main_pid != pid) return;
     // Its parent may have died meanwhile; then it became our child, and the reaper knows more than the pidfd.
-    siginfo_t info{};
-    if (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0) return;
-    reaper_.forget(pid);
+    if (Reaper::is_child(pid)) return;
     process_ended(id, generation, pid, exited);
 }
 
 void ProcessHostImplementation::check_empty(ServiceId id, Entry& entry) {
     if (entry.phase != Phase::ending) return;
-    if (!tree_->empty(entry.leaf())) {
+    if (!tree_->empty(entry.leaf()) || commands_->launching_for(id)) {
         ending_.insert(id);
         if (entry.kill_asked) tree_->kill(entry.leaf());
         return;
@@ -176,10 +187,12 @@ void ProcessHostImplementation::forget(ServiceId id) {
     const auto found = entries_.find(id);
     if (found == entries_.end()) return;
     Entry& entry = found->second;
+    static_cast<void>(cancel_launch(entry));
     commands_->cancel(id);
     ending_.erase(id);
     rotation_.forget(entry.log_path);
-    if (entry.main_pid > 0) reaper_.forget(entry.main_pid);
+    forget_main(entry);
+    reaper_.forget(entry.launched);
     if (!tree_->remove(entry.leaf()))
         warnings_(entry.leaf(), "its cgroup is not empty, and is left for the next start");
     if (const auto named = by_name_.find(entry.leaf()); named != by_name_.end() && named->second == id)

@@ -31,6 +31,9 @@ void ProcessHostImplementation::launch(ServiceId id, Generation generation, Serv
     }
     by_name_[config->name] = id;
     entry.config = std::move(config);
+    entry.identity.reset();
+    entry.log_size_max = entry.config->process.log.max_size;
+    entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     entry.phase = Phase::queued;
     queue_.push_back({id, generation});
@@ -47,14 +50,38 @@ void ProcessHostImplementation::schedule_launches() {
 // worker is never without its next launch.
 void ProcessHostImplementation::launch_some() {
     launches_scheduled_ = false;
-    while (launching_ < options_.launches_at_once && !queue_.empty()) {
+    while (launching_.size() < options_.launches_at_once && !queue_.empty()) {
         const Launch launch = queue_.front();
         queue_.pop_front();
         Entry* entry = find(launch.id);
         if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
             continue;
-        start(launch.id, *entry);
+        if (!entry->identity) entry->identity = identities_.known(entry->config->process);
+        if (entry->identity)
+            start(launch.id, *entry);
+        else
+            look_up_user(launch.id, *entry);
     }
+    flush();
+}
+
+void ProcessHostImplementation::look_up_user(ServiceId id, const Entry& entry) {
+    identities_.look_up(entry.config->process, [weak = weak_from_this(), id, generation = entry.generation](
+                                                   const Identities::Answer& identity) {
+        if (const auto self = weak.lock()) self->identified(id, generation, identity);
+    });
+}
+
+void ProcessHostImplementation::identified(ServiceId id, Generation generation,
+                                           const Identities::Answer& identity) {
+    Entry* entry = find(id);
+    if (entry == nullptr || entry->phase != Phase::queued || entry->generation != generation) return;
+    if (identity) {
+        entry->identity = *identity;
+        queue_.push_back({id, generation});
+        return schedule_launches();
+    }
+    launch_failed(id, *entry, identity.error());
     flush();
 }
 
@@ -64,16 +91,23 @@ void ProcessHostImplementation::start(ServiceId id, Entry& entry) {
     entry.spoof_warned = false;
     entry.kill_asked = false;
     entry.foreign.reset();
-    entry.phase = Phase::launching;
-    ++launching_;
-    reaper_.expect();
-    const auto answer = [weak = weak_from_this(), id, generation = entry.generation](const Staged<pid_t>& pid,
-                                                                                     const UniqueFd& output) {
-        if (const auto self = weak.lock()) self->launched(id, generation, pid, output);
-    };
     auto job = prepare(id, entry);
-    if (job) return worker_.launch(std::move(*job), answer);
-    launched(id, entry.generation, tl::unexpected(job.error()), UniqueFd());
+    if (!job) return launch_failed(id, entry, job.error());
+    entry.phase = Phase::launching;
+    // Neither is told after the worker has gone, which is a part of us.
+    const auto done = [this, id, generation = entry.generation](
+                          LaunchWorker::Ticket ticket, const Staged<pid_t>& pid, const UniqueFd& output) {
+        left_worker(ticket);
+        launched(id, generation, pid, output);
+    };
+    const auto held_up = [this](LaunchWorker::Ticket ticket) { left_worker(ticket); };
+    entry.ticket = worker_.launch(std::move(*job), {.done = done, .held_up = held_up});
+    launching_.insert(entry.ticket);
+}
+
+// Or is held up there: in either case the next one may be prepared.
+void ProcessHostImplementation::left_worker(LaunchWorker::Ticket ticket) {
+    if (launching_.erase(ticket) > 0) schedule_launches();
 }
 
 Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry) {
@@ -83,43 +117,41 @@ Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry)
                             "processes of an earlier instance of " + entry.leaf() + " still run");
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
     const auto& config = *entry.config;
-    auto service =
-        starter_.prepare_service(*tree_, config, notify_variables(config, socket_path(options_, config)));
+    auto service = starter_.prepare_service(*tree_, config, entry.identity,
+                                            notify_variables(config, socket_path(options_, config)));
     if (!service) return tl::unexpected(service.error());
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
     entry.log_path = std::move(service->log_path);
-    if (!entry.log_path.empty())
-        rotation_.watch(entry.log_path, config.process.log.max_size, config.process.log.keep);
+    if (!entry.log_path.empty()) rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
     return std::move(service->job);
 }
 
 void ProcessHostImplementation::launched(ServiceId id, Generation generation, const Staged<pid_t>& pid,
                                          const UniqueFd& output) {
-    --launching_;
-    schedule_launches();
     Entry* entry = find(id);
     const bool wanted =
         entry != nullptr && entry->phase == Phase::launching && entry->generation == generation;
     if (wanted && pid) {
         entry->phase = Phase::running;
-        entry->main_pid = *pid;
+        entry->main_pid = entry->launched_pid = *pid;
         tree_->started(entry->leaf(), *pid, output.get());
-        reaper_.watch(*pid, [this, id, generation, child = *pid](const core::Exited& exited) {
-            process_ended(id, generation, child, exited);
-        });
+        entry->launched = watch_process(id, generation, *pid);
         emit(id, generation, core::Launched{*pid});
         for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(*entry, signal);
         if (entry->kill_asked) tree_->kill(entry->leaf());
         if (entry->notify) entry->notify->listen();
     } else if (wanted) {
-        entry->phase = Phase::idle;
-        emit(id, generation, pid.error());
-    } else if (pid) {
+        launch_failed(id, *entry, pid.error());
+    } else if (pid && Reaper::is_child(*pid)) {
         ::kill(*pid, SIGKILL);  // forgotten meanwhile
     }
-    reaper_.unexpect();
     flush();
+}
+
+void ProcessHostImplementation::launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure) {
+    entry.phase = Phase::idle;
+    emit(id, entry.generation, failure);
 }
 
 Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) {
@@ -127,9 +159,7 @@ Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) 
         entry.notify.reset();
         return {};
     }
-    const auto identity = starter_.identity_of(entry.config->process);
-    if (!identity) return tl::unexpected(identity.error());
-    const uid_t uid = (*identity)->uid;
+    const uid_t uid = entry.identity->uid;
     if (entry.notify && entry.notify->uid() == uid) {
         entry.notify->hold();
         return {};
@@ -143,12 +173,24 @@ Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) 
     return {};
 }
 
-// A launch that has not had its turn yet needs no process to die.
-bool ProcessHostImplementation::cancel_queued(ServiceId id, Entry& entry, Generation generation) {
-    if (entry.phase != Phase::queued) return false;
+void ProcessHostImplementation::limit(ServiceId id, const config::Limits& limits) {
+    Entry* entry = find(id);
+    if (entry == nullptr || entry->phase == Phase::idle || entry->config->process.limits == limits) return;
+    auto config = std::make_shared<config::Service>(*entry->config);
+    config->process.limits = limits;
+    entry->config = std::move(config);
+    if (entry->phase != Phase::queued) tree_->limit(entry->leaf(), limits);
+}
+
+// What has no process yet needs none to die.
+bool ProcessHostImplementation::cancel_launch(Entry& entry) {
+    if (entry.phase == Phase::launching) {
+        if (!worker_.cancel(entry.ticket)) return false;
+        left_worker(entry.ticket);
+    } else if (entry.phase != Phase::queued) {
+        return false;
+    }
     entry.phase = Phase::idle;
-    emit(id, generation, core::Emptied{});
-    schedule_flush();
     return true;
 }
 

@@ -1,7 +1,4 @@
 // What a service says with sd_notify, and whether it may.
-#include <unistd.h>
-
-#include "io/process/proc_entry.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
@@ -25,31 +22,43 @@ bool ProcessHostImplementation::heard(ServiceId id, const NotifySender& sender, 
     if (entry->phase != Phase::running || !may_speak(*entry, sender)) return true;
     NotifyMessage message = parse_notify(text);
     if (message.status) entry->status = std::move(*message.status);
-    if (message.fact.main_pid) {
-        const pid_t pid = *message.fact.main_pid;
-        if (pid == entry->main_pid || !tree_->contains(entry->leaf(), pid))
-            message.fact.main_pid.reset();
-        else
-            change_main(id, *entry, pid);
-    }
+    if (message.fact.main_pid && !change_main(id, *entry, *message.fact.main_pid))
+        message.fact.main_pid.reset();
     if (message.says_something()) emit(id, entry->generation, message.fact);
     schedule_flush();
     return true;
 }
 
-void ProcessHostImplementation::change_main(ServiceId id, Entry& entry, pid_t pid) {
+// False: nothing has changed. A number says little, since the process that had it may be gone and the number another's:
+// so it is taken only for a process that is held, by the kernel while we have not reaped it or by a pidfd, and that was
+// seen in the service's tree while it lived.
+bool ProcessHostImplementation::change_main(ServiceId id, Entry& entry, pid_t pid) {
+    if (pid == entry.main_pid) return false;
+    std::unique_ptr<ForeignProcess> foreign;
+    if (Reaper::is_child(pid)) {
+        if (!tree_->contains(entry.leaf(), pid)) return false;
+    } else {
+        UniqueFd held = ForeignProcess::hold(pid);
+        if (!held || !tree_->contains(entry.leaf(), pid) || !ForeignProcess::lives(held)) return false;
+        foreign =
+            ForeignProcess::watch(context_, std::move(held), pid,
+                                  [this, id, generation = entry.generation, pid](const core::Exited& exited) {
+                                      foreign_ended(id, generation, pid, exited);
+                                  });
+    }
+    forget_main(entry);
     entry.main_pid = pid;
+    entry.foreign = std::move(foreign);
+    // Of a process that is no child of ours this hears if it becomes one.
+    if (pid != entry.launched_pid) entry.named = watch_process(id, entry.generation, pid);
+    return true;
+}
+
+// What was launched is watched until it is reaped, whoever is the main process.
+void ProcessHostImplementation::forget_main(Entry& entry) {
+    reaper_.forget(entry.named);
     entry.foreign.reset();
-    const Generation generation = entry.generation;
-    reaper_.watch(pid, [this, id, generation, pid](const core::Exited& exited) {
-        process_ended(id, generation, pid, exited);
-    });
-    ProcEntry process;
-    if (read_proc_entry(pid, process) && process.parent == ::getpid()) return;
-    entry.foreign =
-        ForeignProcess::watch(context_, pid, [this, id, generation, pid](const core::Exited& exited) {
-            foreign_ended(id, generation, pid, exited);
-        });
+    entry.main_pid = 0;
 }
 
 }  // namespace dpsup::io

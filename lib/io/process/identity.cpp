@@ -2,7 +2,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,8 +17,6 @@
 namespace dpsup::io {
 namespace {
 
-constexpr auto keep = std::chrono::seconds(60);
-constexpr std::size_t known_max = 1024;
 constexpr std::size_t groups_max = 65536;  // the kernel's own bound
 
 std::optional<std::uint32_t> as_number(const std::string& text) {
@@ -158,18 +155,6 @@ Staged<void> take_groups(Identity& identity, const config::Process& process) {
     return {};
 }
 
-Duration changed_at(const char* path) {
-    struct stat info{};
-    if (::stat(path, &info) != 0) return {};
-    return std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec);
-}
-
-std::string key_of(const config::Process& process) {
-    std::string key = process.user + '\n' + process.group;
-    for (const auto& name : process.groups) key += '\n' + name;
-    return key;
-}
-
 }  // namespace
 
 Staged<Identity> resolve_identity(const config::Process& process) {
@@ -183,25 +168,6 @@ Staged<Identity> resolve_identity(const config::Process& process) {
     identity.set_groups = !process.groups.empty() || identity.gid != gid_before ||
                           (!process.user.empty() && (!same || ::geteuid() == 0));
     return identity;
-}
-
-Staged<std::shared_ptr<const Identity>> IdentityCache::resolve(const config::Process& process, Instant now) {
-    drop_if_changed();
-    const std::string key = key_of(process);
-    const auto known = known_.find(key);
-    if (known != known_.end() && now < known->second.until) return known->second.identity;
-    auto resolved = resolve_identity(process);
-    if (!resolved) return tl::unexpected(resolved.error());
-    if (known_.size() >= known_max) known_.clear();
-    auto identity = std::make_shared<const Identity>(std::move(*resolved));
-    known_[key] = {identity, after(now, keep)};
-    return identity;
-}
-
-void IdentityCache::drop_if_changed() {
-    const Duration changed = std::max(changed_at("/etc/passwd"), changed_at("/etc/group"));
-    if (changed != files_changed_) known_.clear();
-    files_changed_ = changed;
 }
 
 }  // namespace dpsup::io

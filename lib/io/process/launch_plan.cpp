@@ -29,11 +29,11 @@ std::string make_instance() {
 
 }  // namespace
 
-LaunchDefaults make_launch_defaults() {
+LaunchDefaults make_launch_defaults(const rlimit64& nofile) {
     LaunchDefaults defaults;
     defaults.dev_null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     std::ifstream("/proc/self/oom_score_adj") >> defaults.oom_score_adj;
-    ::getrlimit64(RLIMIT_NOFILE, &defaults.nofile);
+    defaults.nofile = nofile;
     defaults.instance = make_instance();
     return defaults;
 }

@@ -18,11 +18,11 @@ namespace dpsup::io {
 struct LaunchDefaults {
     UniqueFd dev_null;
     int oom_score_adj = 0;  // the daemon's own
-    rlimit64 nofile{};      // as the daemon itself was started with
+    rlimit64 nofile{};      // of services that name none
     std::string instance;   // marks our processes: DPSUP_INSTANCE=<instance>/<leaf>
 };
 
-[[nodiscard]] LaunchDefaults make_launch_defaults();
+[[nodiscard]] LaunchDefaults make_launch_defaults(const rlimit64& nofile);
 
 class LaunchPlan {
 public:

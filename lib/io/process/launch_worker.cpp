@@ -9,7 +9,9 @@
 #include <csignal>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <thread>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,41 +24,69 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration look_every = 500ms;
+constexpr Duration held_up_after = 1s;  // then another thread goes on
 constexpr Duration continue_after = 1s;
 constexpr Duration kill_after = 5s;
-constexpr Duration give_up_after = 6s;  // then another thread goes on
-constexpr std::size_t threads_max = 8;
+constexpr Duration warn_after = 6s;
+constexpr std::size_t threads_max = 64;  // each service and each probe can hold up one
+
+using Ticket = LaunchWorker::Ticket;
 
 }  // namespace
 
 struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementation> {
     struct Job {
+        Ticket ticket = Ticket::none;
         LaunchJob what;
-        Done done;
     };
     // All but `launcher` is guarded by the mutex.
     struct Thread {
         ChildUnderWay child;
         Launcher launcher{child};
-        bool busy = false;
-        bool given_up = false;  // its launch hangs in the kernel
+        Ticket ticket = Ticket::none;  // of the launch that it is at
+        bool held_up = false;
+        bool warned = false;
+        bool retired = false;  // another has taken its place; it ends
         Instant since;
         std::string path;  // what it launches
         std::thread thread;
+        [[nodiscard]] bool busy() const { return ticket != Ticket::none; }
+        [[nodiscard]] bool serves() const { return !held_up && !retired; }
     };
 
-    Implementation(boost::asio::io_context& io, Warn on_stuck)
-        : context(io), timer(io), warn(std::move(on_stuck)) {}
+    Implementation(boost::asio::io_context& io, Reaper& reaping, Warn on_stuck, Launch how)
+        : context(io), reaper(reaping), timer(io), warn(std::move(on_stuck)), launch(std::move(how)) {}
 
-    void add(Job job) {
+    Ticket add(LaunchJob what, Events told) {
+        const auto ticket = static_cast<Ticket>(++last_ticket);
+        reaper.expect();
+        events.emplace(ticket, std::move(told));
         {
             const std::lock_guard lock(mutex);
-            jobs.push_back(std::move(job));
+            jobs.push_back({ticket, std::move(what)});
             if (threads.empty()) start_thread();
         }
         awake.notify_one();
-        ++under_way;
-        if (under_way == 1) look_later();
+        if (events.size() == 1) look_later();
+        return ticket;
+    }
+
+    bool cancel(Ticket ticket) {
+        {
+            const std::lock_guard lock(mutex);
+            if (std::erase_if(jobs, [ticket](const Job& job) { return job.ticket == ticket; }) == 0)
+                return false;
+        }
+        static_cast<void>(take_events(ticket));
+        reaper.unexpect();
+        return true;
+    }
+
+    std::optional<Events> take_events(Ticket ticket) {
+        auto entry = events.extract(ticket);
+        if (events.empty()) timer.cancel();
+        if (!entry) return std::nullopt;
+        return std::move(entry.mapped());
     }
 
     void start_thread() {
@@ -70,76 +100,101 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         sigfillset(&all);
         ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
         std::unique_lock lock(mutex);
-        for (;;) {
+        while (!thread.retired) {
             awake.wait(lock, [&] { return ending || !jobs.empty(); });
             if (ending) return;
             Job job = std::move(jobs.front());
             jobs.pop_front();
-            thread.busy = true;
-            thread.since = now();
+            const Instant since = now();
+            thread.ticket = job.ticket;
+            thread.since = since;
             thread.path = job.what.plan->path();
             lock.unlock();
-            auto pid = thread.launcher.launch(*job.what.plan);
+            auto pid = launch ? launch(*job.what.plan) : thread.launcher.launch(*job.what.plan);
             job.what.plan.reset();  // with the secrets in it
             lock.lock();
-            thread.busy = false;
-            thread.given_up = false;
+            thread.ticket = Ticket::none;
+            thread.retired = std::exchange(thread.held_up, false) && any_serves_but(thread);
+            thread.warned = false;
             over.notify_all();
             if (ending) return;
             lock.unlock();
-            tell(std::move(job), std::move(pid));
+            tell(std::move(job), std::move(pid), since);
             lock.lock();
         }
     }
 
-    void tell(Job job, Staged<pid_t> pid) {
+    [[nodiscard]] bool any_serves_but(const Thread& thread) const {
+        return std::ranges::any_of(
+            threads, [&](const auto& other) { return other.get() != &thread && other->serves(); });
+    }
+
+    void tell(Job job, Staged<pid_t> pid, Instant since) {
         auto shared = std::make_shared<Job>(std::move(job));
         // Moved: the loop alone says when the job's descriptor is closed.
-        boost::asio::post(context,
-                          [weak = weak_from_this(), shared = std::move(shared), answer = std::move(pid)] {
-                              const auto self = weak.lock();
-                              if (!self || self->ending) return;
-                              if (--self->under_way == 0) self->timer.cancel();
-                              shared->done(answer, shared->what.output);
-                          });
+        boost::asio::post(
+            context, [weak = weak_from_this(), shared = std::move(shared), answer = std::move(pid), since] {
+                const auto self = weak.lock();
+                if (!self || self->ending) return;
+                self->bury_retired();
+                const auto told = self->take_events(shared->ticket);
+                if (answer) self->reaper.born(*answer, since);
+                if (told) told->done(shared->ticket, answer, shared->what.output);
+                self->reaper.unexpect();
+            });
+    }
+
+    void bury_retired() {
+        std::vector<std::unique_ptr<Thread>> retired;
+        {
+            const std::lock_guard lock(mutex);
+            for (auto& thread : threads)
+                if (thread->retired) retired.push_back(std::move(thread));
+            std::erase(threads, nullptr);
+        }
+        for (const auto& thread : retired) thread->thread.join();
     }
 
     void look_later() {
         timer.expires_after(std::chrono::duration_cast<boost::asio::steady_timer::duration>(look_every));
         timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
             const auto self = weak.lock();
-            if (error || !self || self->under_way == 0) return;
+            if (error || !self || self->events.empty()) return;
             self->look();
-            self->look_later();
+            if (!self->events.empty()) self->look_later();
         });
     }
 
     void look() {
+        std::vector<Ticket> held_up;
         std::vector<std::string> stuck;
         {
             const std::lock_guard lock(mutex);
-            bool all_given_up = true;
             for (const auto& thread : threads) {
-                if (thread->busy && help(*thread)) stuck.push_back(thread->path);
-                all_given_up = all_given_up && thread->given_up;
+                if (thread->busy()) help(*thread, held_up, stuck);
             }
-            if (all_given_up && threads.size() < threads_max) start_thread();
+            const bool none_serves =
+                std::ranges::none_of(threads, [](const auto& thread) { return thread->serves(); });
+            if (none_serves && threads.size() < threads_max) start_thread();
         }
         for (const auto& path : stuck)
             warn("launching " + path + " hangs in the kernel, perhaps on a file system that does not answer");
+        for (const Ticket ticket : held_up) {
+            const auto found = events.find(ticket);
+            if (found != events.end() && found->second.held_up) found->second.held_up(ticket);
+        }
     }
 
-    // True: its launch has just been given up.
-    static bool help(Thread& thread) {
+    static void help(Thread& thread, std::vector<Ticket>& held_up, std::vector<std::string>& stuck) {
         const Duration time = now() - thread.since;
         if (time >= continue_after) thread.child.signal(time >= kill_after ? SIGKILL : SIGCONT);
-        return time >= give_up_after && !std::exchange(thread.given_up, true);
+        if (time >= held_up_after && !std::exchange(thread.held_up, true)) held_up.push_back(thread.ticket);
+        if (time >= warn_after && !std::exchange(thread.warned, true)) stuck.push_back(thread.path);
     }
 
     [[nodiscard]] bool wait_until_idle(std::unique_lock<std::mutex>& lock, Duration limit) {
         return over.wait_for(lock, limit, [this] {
-            return std::none_of(threads.begin(), threads.end(),
-                                [](const auto& thread) { return thread->busy; });
+            return std::ranges::none_of(threads, [](const auto& thread) { return thread->busy(); });
         });
     }
 
@@ -150,7 +205,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         awake.notify_all();
         if (!wait_until_idle(lock, 2s)) {
             for (const auto& thread : threads) {
-                if (thread->busy) thread->child.signal(SIGKILL);
+                if (thread->busy()) thread->child.signal(SIGKILL);
             }
         }
         const bool idle = wait_until_idle(lock, 1s);
@@ -161,9 +216,12 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
     }
 
     boost::asio::io_context& context;
+    Reaper& reaper;
     boost::asio::steady_timer timer;
     Warn warn;
-    std::size_t under_way = 0;  // of the loop only
+    const Launch launch;
+    std::uint64_t last_ticket = 0;              // of the loop only, as is the next
+    std::unordered_map<Ticket, Events> events;  // of the launches that are not over
 
     std::mutex mutex;
     std::condition_variable awake;
@@ -173,16 +231,21 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
     std::atomic<bool> ending = false;
 };
 
-LaunchWorker::LaunchWorker(boost::asio::io_context& context, Warn warn)
-    : implementation_(std::make_shared<Implementation>(context, std::move(warn))) {}
+LaunchWorker::LaunchWorker(boost::asio::io_context& context, Reaper& reaper, Warn warn, Launch launch)
+    : implementation_(std::make_shared<Implementation>(context, reaper, std::move(warn), std::move(launch))) {
+}
 
 LaunchWorker::~LaunchWorker() {
     implementation_->timer.cancel();
     implementation_->end();
 }
 
-void LaunchWorker::launch(LaunchJob job, Done done) {
-    implementation_->add({std::move(job), std::move(done)});
+LaunchWorker::Ticket LaunchWorker::launch(LaunchJob job, Events events) {
+    return implementation_->add(std::move(job), std::move(events));
+}
+
+bool LaunchWorker::cancel(Ticket ticket) {
+    return implementation_->cancel(ticket);
 }
 
 void LaunchWorker::reaped(pid_t pid) {

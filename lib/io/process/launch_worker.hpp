@@ -1,15 +1,18 @@
 // Launches in a thread of its own, so that the loop never stands still with a launch. Between clone and exec the
 // launching thread waits for its child, and the child may be held up: by a program on a file system that does not
 // answer, or by a process of the service's own user that stops it with SIGSTOP in the moment in which the child has
-// taken that user on. Neither may hold up the daemon. A child that is stopped is continued after a second and killed
-// after five; while it cannot even die, another thread takes the next launches.
+// taken that user on. Neither may hold up the daemon, nor any other launch. A child that is stopped is continued after a
+// second and killed after five. A launch that is not over after a second is held up: that is told, and another thread
+// takes the next ones.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "io/process/launch_plan.hpp"
+#include "io/process/reaper.hpp"
 #include "io/process/stage.hpp"
 #include "io/unique_fd.hpp"
 
@@ -26,16 +29,28 @@ struct LaunchJob {
 
 class LaunchWorker {
 public:
-    // Told on the loop. The descriptor is that of the job.
-    using Done = std::function<void(Staged<pid_t> pid, const UniqueFd& output)>;
-    using Warn = std::function<void(const std::string& message)>;
+    enum class Ticket : std::uint64_t { none };
 
-    LaunchWorker(boost::asio::io_context& context, Warn warn);
+    // Told on the loop, and not after cancel().
+    struct Events {
+        // The descriptor is that of the job.
+        std::function<void(Ticket, const Staged<pid_t>& pid, const UniqueFd& output)> done;
+        // It takes long, and perhaps for ever; `done` follows if it does come to an end. May be empty.
+        std::function<void(Ticket)> held_up;
+    };
+    using Warn = std::function<void(const std::string& message)>;
+    // Launches a plan; in place of Launcher::launch, for tests.
+    using Launch = std::function<Staged<pid_t>(LaunchPlan&)>;
+
+    // The reaper remembers the ends of children that die before `done` has told of them.
+    LaunchWorker(boost::asio::io_context& context, Reaper& reaper, Warn warn, Launch launch = {});
     ~LaunchWorker();  // waits a little for the launch under way, then kills it; nothing is told any more
     LaunchWorker(const LaunchWorker&) = delete;
     LaunchWorker& operator=(const LaunchWorker&) = delete;
 
-    void launch(LaunchJob job, Done done);
+    Ticket launch(LaunchJob job, Events events);
+    // True: its turn had not come, and nothing of it will ever run.
+    [[nodiscard]] bool cancel(Ticket ticket);
     // That child was reaped elsewhere: its number may be another's from now on.
     void reaped(pid_t pid);
 

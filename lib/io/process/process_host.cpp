@@ -34,13 +34,26 @@ void ProcessHost::reload(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->reload(id, generation, std::move(config));
 }
 
+void ProcessHost::bound_log(ServiceId id, const config::LogConfig& log) {
+    implementation_->bound_log(id, log);
+}
+
+void ProcessHost::limit(ServiceId id, const config::Limits& limits) {
+    implementation_->limit(id, limits);
+}
+
 void ProcessHost::forget(ServiceId id) {
     implementation_->forget(id);
 }
 
-void ProcessHost::run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
-                                 CommandCallback callback) {
-    implementation_->run_in_service(id, std::move(command), timeout, std::move(callback));
+CommandNumber ProcessHost::run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                                          CommandCallback callback, CommandProgress progress) {
+    return implementation_->run_in_service(id, std::move(command), timeout, std::move(callback),
+                                           std::move(progress));
+}
+
+void ProcessHost::kill_command(CommandNumber number) {
+    implementation_->kill_command(number);
 }
 
 pid_t ProcessHost::main_pid(ServiceId id) const {

@@ -7,6 +7,7 @@
 // Emptied (in the same turn where the main process was alone).
 #pragma once
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -20,12 +21,16 @@
 #include "base/time.hpp"
 #include "config/model.hpp"
 #include "core/supervise/event.hpp"
+#include "io/process/stage.hpp"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace dpsup::io {
+
+struct Identity;
+class LaunchPlan;
 
 // A service's configuration, as of one launch. Shared, since the engine keeps it too; never changed.
 using ServiceConfig = std::shared_ptr<const config::Service>;
@@ -38,9 +43,15 @@ struct ProcessHostOptions {
     std::string cgroup_root;
     std::string journal_socket = "/run/systemd/journal/stdout";
     std::string journal_unit;  // of systemd, in which `cgroup_root` lies; see OutputPaths
+    // Of services that name none: that with which the daemon was started (descriptor_limit.hpp). Without it they could
+    // open nothing, so that nobody forgets it.
+    rlimit64 nofile{};
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
-    std::size_t commands_max = 16;  // run_in_service and reload commands at a time; more wait for their turn
+    std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
+    // In place of the real ones, for tests; called in threads.
+    std::function<Staged<pid_t>(LaunchPlan&)> launch;
+    std::function<Staged<Identity>(const config::Process&)> resolve;
 };
 
 // How a command of run_in_service ended.
@@ -56,6 +67,14 @@ struct CommandResult {
     int code = 0;
     std::string detail;  // refused: why. Else the first bytes of its output (stdout and stderr), 512 at most
 };
+
+// What is told of a command besides its result, on the loop; may be left empty.
+struct CommandProgress {
+    std::function<void()> launched;  // it runs
+    std::function<void()> gone;      // the last word: it has been reaped, or will never run
+};
+
+using CommandNumber = std::uint64_t;
 
 class ProcessHostImplementation;
 
@@ -88,14 +107,21 @@ public:
     // Sends config.process.reload's signal or runs its command. Answer: Reloaded.
     void reload(ServiceId id, Generation generation, ServiceConfig config);
 
+    // The bounds of its log file, of what runs and of what is launched later.
+    void bound_log(ServiceId id, const config::LogConfig& log);
+    // Its limits from now on, without a restart. Nothing happens where no instance runs or is being launched.
+    void limit(ServiceId id, const config::Limits& limits);
+
     // Nothing of the service is left: gives its cgroup, sockets and watches back.
     void forget(ServiceId id);
 
     // Runs a command as the service's user, with its environment, limits and working directory, in a cgroup
-    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest. Leftovers
-    // are killed.
-    void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
-                        CommandCallback callback);
+    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest, also where
+    // the command cannot be killed; that nothing of it is left is told by `gone`. Leftovers are killed.
+    CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                                 CommandCallback callback, CommandProgress progress = {});
+    // Kills it, or takes its turn away. Answered as ever.
+    void kill_command(CommandNumber number);
 
     // 0: nothing runs.
     [[nodiscard]] pid_t main_pid(ServiceId id) const;

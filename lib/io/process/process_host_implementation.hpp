@@ -4,7 +4,8 @@
 //                                             |
 //                                             +--failed--> idle
 //
-// What is asked of an instance that is being launched is done once it runs.
+// `queued` includes the time in which its user is looked up. A stop takes the turn away from what is queued, or still
+// waits for the launching thread; what is asked of an instance whose child is about to be born is done once it runs.
 // `ending` is left only when nothing of the service runs any more; then Emptied is told. A kill while nothing
 // is known to run goes through `ending` too, so that leftovers of any generation end as those of the last one
 // do.
@@ -24,6 +25,7 @@
 #include "io/journal/rotation.hpp"
 #include "io/process/command_runner.hpp"
 #include "io/process/foreign_process.hpp"
+#include "io/process/identities.hpp"
 #include "io/process/launch_worker.hpp"
 #include "io/process/notify_message.hpp"
 #include "io/process/notify_socket.hpp"
@@ -44,9 +46,12 @@ public:
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
+    void bound_log(ServiceId id, const config::LogConfig& log);
+    void limit(ServiceId id, const config::Limits& limits);
     void forget(ServiceId id);
-    void run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
-                        ProcessHost::CommandCallback callback);
+    CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
+                                 ProcessHost::CommandCallback callback, CommandProgress progress);
+    void kill_command(CommandNumber number);
     [[nodiscard]] pid_t main_pid(ServiceId id) const;
     [[nodiscard]] std::string status_text(ServiceId id) const;
 
@@ -61,11 +66,18 @@ private:
         Phase phase = Phase::idle;
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
-        pid_t main_pid = 0;
+        pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
+        pid_t launched_pid = 0;  // until it is reaped
+        Reaper::Watch launched;
+        Reaper::Watch named;  // of the main process that was named by MAINPID=
         Generation generation;
-        ServiceConfig config;         // of the last launch
-        std::uint64_t oom_kills = 0;  // before the launch
+        ServiceConfig config;                                      // of the last launch
+        std::shared_ptr<const Identity> identity;                  // as whom it runs; none: not known yet
+        LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;  // while it is being launched
+        std::uint64_t oom_kills = 0;                               // before the launch
         std::string log_path;
+        std::uint64_t log_size_max = 0;
+        std::uint32_t log_keep = 0;
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
@@ -93,13 +105,20 @@ private:
 
     void schedule_launches();
     void launch_some();
+    void look_up_user(ServiceId id, const Entry& entry);
+    void identified(ServiceId id, Generation generation, const Identities::Answer& identity);
     void start(ServiceId id, Entry& entry);
     [[nodiscard]] Staged<LaunchJob> prepare(ServiceId id, Entry& entry);
+    void left_worker(LaunchWorker::Ticket ticket);
     void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
+    void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
     void signal_now(Entry& entry, const Signal& signal);
+    void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
-    [[nodiscard]] bool cancel_queued(ServiceId id, Entry& entry, Generation generation);
+    // True: nothing of the launch will ever run, and the entry is idle.
+    [[nodiscard]] bool cancel_launch(Entry& entry);
 
+    [[nodiscard]] Reaper::Watch watch_process(ServiceId id, Generation generation, pid_t pid);
     void process_ended(ServiceId id, Generation generation, pid_t pid, core::Exited exited);
     void main_ended(ServiceId id, Entry& entry, core::Exited exited);
     void foreign_ended(ServiceId id, Generation generation, pid_t pid, const core::Exited& exited);
@@ -109,7 +128,8 @@ private:
 
     bool heard(ServiceId id, const NotifySender& sender, std::string_view text);
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
-    void change_main(ServiceId id, Entry& entry, pid_t pid);
+    [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
+    void forget_main(Entry& entry);
 
     boost::asio::io_context& context_;
     ProcessHostOptions options_;
@@ -121,13 +141,15 @@ private:
     std::unique_ptr<ProcessTree> tree_;
     Reaper reaper_;
     LaunchWorker worker_;
+    Identities identities_;
     std::unique_ptr<CommandRunner> commands_;
     std::unordered_map<ServiceId, Entry> entries_;
     std::unordered_map<std::string, ServiceId> by_name_;
     std::deque<Launch> queue_;
     std::deque<core::ServiceEvent> outbox_;
     std::set<ServiceId> ending_;
-    std::size_t launching_ = 0;
+    std::set<ServiceId> reloading_;             // their reload command is not gone yet
+    std::set<LaunchWorker::Ticket> launching_;  // but for those that are held up
     bool launches_scheduled_ = false;
     bool flush_scheduled_ = false;
     bool flushing_ = false;

@@ -38,6 +38,8 @@ public:
     // Before a launch. Stages "cgroup" and "limits".
     [[nodiscard]] virtual Staged<Placement> prepare(const std::string& leaf,
                                                     const config::Limits& limits) = 0;
+    // Other limits, for what runs and for later. What cannot be enforced is told by a warning.
+    virtual void limit(const std::string& leaf, const config::Limits& limits) = 0;
     // A child of ours was launched into the tree; `output_fd` is its output, and may help to know its
     // descendants.
     virtual void started(const std::string& leaf, pid_t pid, int output_fd) = 0;

@@ -6,11 +6,17 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <unordered_map>
+
+#include "io/clock.hpp"
 
 namespace dpsup::io {
 namespace {
 
 constexpr int reaped_per_turn = 64;
+// A launch may be under way for as long as the daemon runs; its child's end is asked for soon after it was seen.
+constexpr std::size_t early_max = 1024;
+constexpr auto early_kept = std::chrono::minutes(1);
 
 core::Exited exited_from(const siginfo_t& info) {
     core::Exited exited;
@@ -47,19 +53,36 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
     void tell(const siginfo_t& info) {
         const auto found = callbacks.find(info.si_pid);
         if (found == callbacks.end()) {
-            if (expected > 0) early[info.si_pid] = exited_from(info);
+            if (expected > 0) remember(info);
             return stranger(info.si_pid);
         }
-        const Callback callback = std::move(found->second);
+        const Callback callback = std::move(found->second.callback);
         callbacks.erase(found);
         callback(exited_from(info));
     }
 
+    void remember(const siginfo_t& info) {
+        const Instant time = now();
+        if (early.size() >= early_max)
+            std::erase_if(early, [time](const auto& entry) { return entry.second.at < time - early_kept; });
+        early[info.si_pid] = {exited_from(info), time};
+    }
+
+    struct Watched {
+        std::uint64_t number = 0;
+        Callback callback;
+    };
+    struct Early {
+        core::Exited exited;
+        Instant at;
+    };
+
     boost::asio::io_context& context;
     boost::asio::signal_set signals;
     std::function<void(pid_t)> stranger;
-    std::unordered_map<pid_t, Callback> callbacks;
-    std::unordered_map<pid_t, core::Exited> early;
+    std::unordered_map<pid_t, Watched> callbacks;
+    std::uint64_t last_watch = 0;
+    std::unordered_map<pid_t, Early> early;
     int expected = 0;
     bool closed = false;
 };
@@ -78,21 +101,36 @@ Reaper::~Reaper() {
     implementation_->callbacks.clear();
 }
 
-void Reaper::watch(pid_t pid, Callback callback) {
+Reaper::Watch Reaper::watch(pid_t pid, Callback callback) {
+    const Watch watch{pid, ++implementation_->last_watch};
     const auto ended = implementation_->early.find(pid);
     if (ended == implementation_->early.end()) {
-        implementation_->callbacks[pid] = std::move(callback);
-        return;
+        implementation_->callbacks[pid] = {watch.number, std::move(callback)};
+        return watch;
     }
     boost::asio::post(implementation_->context,
-                      [self = implementation_, told = std::move(callback), exited = ended->second] {
+                      [self = implementation_, told = std::move(callback), exited = ended->second.exited] {
                           if (!self->closed) told(exited);
                       });
     implementation_->early.erase(ended);
+    return watch;
 }
 
-void Reaper::forget(pid_t pid) {
-    implementation_->callbacks.erase(pid);
+void Reaper::forget(Watch watch) {
+    const auto found = implementation_->callbacks.find(watch.pid);
+    if (found != implementation_->callbacks.end() && found->second.number == watch.number)
+        implementation_->callbacks.erase(found);
+}
+
+bool Reaper::is_child(pid_t pid) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+void Reaper::born(pid_t pid, Instant since) {
+    const auto found = implementation_->early.find(pid);
+    if (found != implementation_->early.end() && found->second.at < since)
+        implementation_->early.erase(found);
 }
 
 void Reaper::expect() {

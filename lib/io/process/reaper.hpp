@@ -4,10 +4,11 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <unordered_map>
 
+#include "base/time.hpp"
 #include "core/supervise/event.hpp"
 
 namespace boost::asio {
@@ -27,14 +28,23 @@ public:
     Reaper& operator=(const Reaper&) = delete;
 
     // Calls back once, from the loop, when the child ends. Harmless for a process that is no child of ours:
-    // it is heard of if it becomes one.
-    void watch(pid_t pid, Callback callback);
-    void forget(pid_t pid);
+    // it is heard of if it becomes one. A later watch of the same number takes the place of an earlier one.
+    struct Watch {
+        pid_t pid = 0;
+        std::uint64_t number = 0;
+    };
+    Watch watch(pid_t pid, Callback callback);
+    // Nothing happens where it has been told, or the number is another's by now who is watched in its place.
+    void forget(Watch watch);
+    // Whether it is a child of ours that nobody has reaped: then its number is no other's.
+    [[nodiscard]] static bool is_child(pid_t pid);
 
     // A launch is under way in another thread, whose child may end before its number is known here: until unexpect()
-    // the ends of unknown children are remembered for watch().
+    // the ends of unknown children are remembered for watch(), but for those that `born` says are another's.
     void expect();
     void unexpect();
+    // The child was born after `since`: what ended before was an earlier process of that number.
+    void born(pid_t pid, Instant since);
 
 private:
     struct Implementation;

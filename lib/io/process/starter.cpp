@@ -5,7 +5,6 @@
 #include <cerrno>
 
 #include "base/text.hpp"
-#include "io/clock.hpp"
 #include "io/process/environment.hpp"
 #include "io/process/exec_failure.hpp"
 
@@ -42,44 +41,41 @@ struct Starter::Wanted {
     const config::Service& service;
     const std::vector<std::string>& command;
     const ExtraVariables& extra;
+    std::shared_ptr<const Identity> identity;
 };
 
-Staged<std::shared_ptr<const Identity>> Starter::identity_of(const config::Process& process) {
-    return identities_.resolve(process, now());
-}
-
 Staged<Starter::Service> Starter::prepare_service(ProcessTree& tree, const config::Service& service,
+                                                  std::shared_ptr<const Identity> identity,
                                                   const ExtraVariables& extra) {
     auto output = open_output(service.name, service.process.log, paths_);
     if (!output) return stage_failed("output", output.error().error_number, output.error().detail);
     ExtraVariables variables = extra;
     if (output->journal) variables.emplace_back("JOURNAL_STREAM", journal_stream_of(output->fd.get()));
-    auto job =
-        prepare(tree, {service.name, service, service.process.command, variables}, std::move(output->fd));
+    auto job = prepare(tree, {service.name, service, service.process.command, variables, std::move(identity)},
+                       std::move(output->fd));
     if (!job) return tl::unexpected(job.error());
     return Service{std::move(*job), std::move(output->path)};
 }
 
 Staged<LaunchJob> Starter::prepare_command(ProcessTree& tree, const std::string& leaf,
                                            const config::Service& service,
+                                           std::shared_ptr<const Identity> identity,
                                            const std::vector<std::string>& command,
                                            const ExtraVariables& extra, UniqueFd output) {
-    return prepare(tree, {leaf, service, command, extra}, std::move(output));
+    return prepare(tree, {leaf, service, command, extra, std::move(identity)}, std::move(output));
 }
 
 Staged<LaunchJob> Starter::prepare(ProcessTree& tree, const Wanted& wanted, UniqueFd output) {
     const config::Process& process = wanted.service.process;
-    auto identity = identity_of(process);
-    if (!identity) return tl::unexpected(identity.error());
-    auto variables = build_environment(process, **identity);
+    auto variables = build_environment(process, *wanted.identity);
     if (!variables) return tl::unexpected(variables.error());
     for (const auto& [name, value] : wanted.extra) (*variables)[name] = value;
     (*variables)["DPSUP_SERVICE"] = wanted.service.name;
     (*variables)["DPSUP_INSTANCE"] = defaults_.instance + "/" + wanted.leaf;
     auto program = program_for(wanted.command, *variables);
     if (!program) return tl::unexpected(program.error());
-    auto plan = std::make_unique<LaunchPlan>(process, std::move(*identity), wanted.command,
-                                             std::move(*program), flatten(std::move(*variables)));
+    auto plan = std::make_unique<LaunchPlan>(process, wanted.identity, wanted.command, std::move(*program),
+                                             flatten(std::move(*variables)));
     if (auto completed = plan->complete(process, defaults_, output.get()); !completed)
         return tl::unexpected(completed.error());
     auto placement = tree.prepare(wanted.leaf, process.limits);

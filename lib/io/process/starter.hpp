@@ -1,5 +1,5 @@
-// Starts one process as a service's configuration says: looks up who, with which environment and output, in
-// which tree; then launches. What fails comes back as a stage.
+// Prepares the launch of one process as a service's configuration says: with which environment and output, in
+// which tree. What fails comes back as a stage.
 #pragma once
 
 #include <memory>
@@ -23,19 +23,19 @@ public:
     Starter(OutputPaths paths, LaunchDefaults defaults)
         : paths_(std::move(paths)), defaults_(std::move(defaults)) {}
 
-    [[nodiscard]] Staged<std::shared_ptr<const Identity>> identity_of(const config::Process& process);
-
     struct Service {
         LaunchJob job;
         std::string log_path;  // empty: its output is no file
     };
     // `extra` beats everything else in the environment.
     [[nodiscard]] Staged<Service> prepare_service(ProcessTree& tree, const config::Service& service,
+                                                  std::shared_ptr<const Identity> identity,
                                                   const ExtraVariables& extra);
 
     // Another command with everything of the service but its output.
     [[nodiscard]] Staged<LaunchJob> prepare_command(ProcessTree& tree, const std::string& leaf,
                                                     const config::Service& service,
+                                                    std::shared_ptr<const Identity> identity,
                                                     const std::vector<std::string>& command,
                                                     const ExtraVariables& extra, UniqueFd output);
 
@@ -48,7 +48,6 @@ private:
 
     OutputPaths paths_;
     LaunchDefaults defaults_;
-    IdentityCache identities_;
 };
 
 }  // namespace dpsup::io

@@ -36,10 +36,20 @@ tl::unexpected<Error> failed(const std::string& what, int error) {
     return fail("no_scope", what + ": " + std::strerror(error < 0 ? -error : error));
 }
 
+// systemd itself, as systemctl reaches it where there is no bus: early in the boot, or without the dbus package.
+int open_private(sd_bus** bus) {
+    if (const int error = sd_bus_new(bus); error < 0) return error;
+    if (const int error = sd_bus_set_address(*bus, "unix:path=/run/systemd/private"); error < 0) return error;
+    return sd_bus_start(*bus);
+}
+
 Result<Bus> open_bus() {
     sd_bus* raw = nullptr;
-    if (const int error = sd_bus_open_system(&raw); error < 0)
-        return failed("connect to the system bus", error);
+    const int no_system_bus = sd_bus_open_system(&raw);
+    if (no_system_bus < 0 && open_private(&raw) < 0) {
+        sd_bus_unref(raw);
+        return failed("connect to the system bus", no_system_bus);
+    }
     Bus bus(raw);
     (void)sd_bus_set_method_call_timeout(
         bus.get(), std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count());
@@ -135,12 +145,10 @@ Result<ServicesScope> open_services_scope(const std::string& name) {
 void close_services_scope(const std::string& name) {
     const Result<Bus> bus = open_bus();
     if (!bus) return;
+    // Not waited for: being before dpsupd.service, the scope ends only after it where systemd stops that. For the
+    // same reason a dpsupd that systemd starts at once does not find a scope that is on its way out.
     (void)sd_bus_call_method(bus->get(), manager_service, manager_path, manager_interface, "StopUnit",
                              nullptr, nullptr, "ss", name.c_str(), "fail");
-    // A dpsupd that is started at once must not find a scope that is on its way out.
-    for (Duration waited{}; waited < call_timeout && !cgroup_of_unit(bus->get(), name).empty();
-         waited += look_interval)
-        std::this_thread::sleep_for(look_interval);
 }
 
 }  // namespace dpsup::io

@@ -16,7 +16,7 @@ struct ServicesScope {
 // Finds the scope `name` of an earlier dpsupd, or asks systemd for it. Waits for systemd for a few seconds at most.
 [[nodiscard]] Result<ServicesScope> open_services_scope(const std::string& name);
 
-// Ends the holder, and with it the scope, once no service runs any more.
+// Has systemd end the holder, and with it the scope, once no service runs any more. Does not wait for it.
 void close_services_scope(const std::string& name);
 
 }  // namespace dpsup::io

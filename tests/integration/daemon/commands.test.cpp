@@ -197,6 +197,24 @@ TEST(ExitCode, TellsRefusals) {
     EXPECT_EQ(daemon.ctl({"explain", "nobody"}).code(), 1);
 }
 
+TEST(ExitCode, TellsThatAReloadFailed) {
+    Daemon daemon(
+        "[service.good]\ncommand = \"@ACTOR@\"\nreload = { command = [\"/bin/true\"] }\n"
+        "[service.bad]\ncommand = \"@ACTOR@\"\nreload = { command = [\"/bin/false\"] }\n");
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    EXPECT_EQ(daemon.ctl({"reload", "--wait", "good"}).code(), 0);
+    const Finished bad = daemon.ctl({"reload", "--wait", "bad"});
+    EXPECT_EQ(bad.code(), 1);
+    EXPECT_THAT(bad.all(), HasSubstr("could not be reloaded"));
+}
+
+TEST(Start, OfAServiceThatEndedByItselfLaunchesItAgain) {
+    Daemon daemon("[service.a]\ncommand = \"@ACTOR@ exit 0\"\nrestart = \"on-failure\"\n");
+    ASSERT_TRUE(daemon.all_reach({"done"}));
+    EXPECT_EQ(daemon.ctl({"start", "--wait", "a"}).code(), 0);
+    EXPECT_TRUE(eventually([&] { return daemon.status("a")["restarts"].number() == 1; }));
+}
+
 TEST(ExitCode, TellsThatTheDaemonIsNotThere) {
     Daemon daemon(chain);
     ASSERT_TRUE(daemon.terminate().has_value());

@@ -53,8 +53,15 @@ Described describe(const std::string& keys, const std::function<void(const Daemo
 TEST(Identity, IsCleanByDefault) {
     // What the daemon happens to have must not leak into services.
     const int leaked = ::open("/dev/null", O_RDONLY);
+    // dpsupd raises its own limit; a service is to get that with which dpsupd was started.
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit low{before.rlim_max / 2, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
     const Described x = describe("");
+    ::setrlimit(RLIMIT_NOFILE, &before);
     ::close(leaked);
+    EXPECT_EQ(x["nofile"], std::to_string(low.rlim_cur) + " " + std::to_string(low.rlim_max));
     EXPECT_EQ(x["uid"], "0");
     EXPECT_EQ(x["umask"], "0022");
     EXPECT_EQ(x["cwd"], "/");

@@ -95,6 +95,21 @@ stop_timeout = "200ms"
         << bytes_of_logs(daemon);
 }
 
+TEST(Logs, AreBoundedAnewWhileTheServiceRuns) {
+    const auto configuration = [](const std::string& max_size, int keep) {
+        return "[service.x]\ncommand = \"@ACTOR@ flood -1\"\nlog = { target = \"file\", max_size = \"" +
+               max_size + "\", keep = " + std::to_string(keep) + " }\nstop_timeout = \"200ms\"\n";
+    };
+    Daemon daemon(configuration("256KiB", 1));
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    const auto pid = daemon.status("x")["pid"].number();
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(daemon.path("log/x.log.1")); }));
+    daemon.configure(configuration("256KiB", 3));
+    ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
+    EXPECT_TRUE(eventually([&] { return std::filesystem::exists(daemon.path("log/x.log.3")); }));
+    EXPECT_EQ(daemon.status("x")["pid"].number(), pid) << "it was restarted";
+}
+
 TEST(Events, BeginWithASnapshotAndMissNothing) {
     Daemon daemon(
         "[service.x]\ncommand = \"@ACTOR@\"\n[service.y]\ncommand = \"@ACTOR@\"\nenabled = false\n");

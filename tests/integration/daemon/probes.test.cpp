@@ -181,6 +181,24 @@ INSTANTIATE_TEST_SUITE_P(
                       Hang{"Exec", "exec = [\"sh\", \"-c\", \"grep -q ok @DIR@/mode || exec sleep 1000\"]"}),
     [](const auto& one) { return one.param.name; });
 
+// More of them than may run at a time: the neighbour's command has no turn in its time, of which it is not guilty.
+TEST(HangingProbe, OfManyCommandsFailsNoNeighbour) {
+    constexpr int hanging = 40;
+    std::string services =
+        "[service.good]\ncommand = \"@ACTOR@\"\nhealthcheck = { exec = [\"true\"], "
+        "interval = \"100ms\", timeout = \"2s\", retries = 1, on_failure = \"restart\" }\n";
+    for (int i = 0; i < hanging; ++i)
+        services += "[service.x" + std::to_string(i) +
+                    "]\ncommand = \"@ACTOR@\"\ndepends_on = { good = \"ready\" }\nhealthcheck = { exec = "
+                    "[\"sleep\", \"1000\"], timeout = \"10m\", on_failure = \"alert\" }\n";
+    Daemon daemon(services);
+    const auto detail = [&] { return daemon.explain("good")["probes"].at(0)["detail"].text(); };
+    ASSERT_TRUE(eventually([&] { return detail().find("was not launched within") != std::string::npos; }))
+        << detail();
+    EXPECT_EQ(daemon.status("good")["state"].text(), "ready") << daemon.story("good");
+    EXPECT_EQ(daemon.status("good")["restarts"].number(), 0) << daemon.story("good");
+}
+
 TEST(HangingProbe, OfAPostgresThatNeverAnswersHoldsNobodyUp) {
     Daemon daemon(
         served("postgres = \"hostaddr=@HOST@ port=8001 user=nobody dbname=x\", timeout = \"300ms\", "

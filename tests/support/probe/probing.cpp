@@ -17,9 +17,9 @@ Probing::Probing(ProbeLimits limits) {
     const auto answer = [this](ServiceId service, Generation generation, core::Probed probed) {
         answers.push_back({service, generation, std::move(probed), std::chrono::steady_clock::now()});
     };
-    const auto exec = [this](const ExecRequest& request, std::function<void(ExecResult)> done) {
+    const auto exec = [this](const ExecRequest& request, ExecEvents events) {
         commands.push_back(request);
-        return launcher(request, std::move(done));
+        return launcher(request, std::move(events));
     };
     runner = std::make_unique<ProbeRunner>(loop, answer, exec, limits);
 }

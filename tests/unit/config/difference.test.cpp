@@ -48,7 +48,7 @@ TEST(Difference, IgnoresHowAThingIsWritten) {
 TEST(Difference, RestartsOnlyForWhatNeedsIt) {
     EXPECT_EQ(change("", "user = \"a\"").action, Action::restart);
     EXPECT_EQ(change("", "environment = { A = 1 }").action, Action::restart);
-    EXPECT_EQ(change("", "limits = { cpus = 1 }").action, Action::restart);
+    EXPECT_EQ(change("", "limits = { cpus = 1 }").action, Action::update);
     EXPECT_EQ(change("", "log = { target = \"file\" }").action, Action::restart);
     EXPECT_EQ(change("", "log = { keep = 5 }").action, Action::update);
     EXPECT_EQ(change("", "restart = \"no\"").action, Action::update);

@@ -28,6 +28,7 @@ std::vector<Row> all_rows() {
 
 // What a row's example needs beside it, to be a whole configuration.
 std::string neighbours(const Row& row) {
+    if (row.section == "service.NAME" && row.key == "watchdog") return "notify = true\n";
     if (row.section != "service.NAME.healthcheck") return {};
     static const std::set<std::string> http{"method", "headers",    "status", "body",
                                             "json",   "tls_verify", "ca_file"};

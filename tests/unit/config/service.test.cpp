@@ -62,6 +62,12 @@ TEST(Job, IsRestartedOnFailureUnlessToldOtherwise) {
                     HasSubstr("would never be done"));
 }
 
+TEST(Watchdog, NeedsNotify) {
+    EXPECT_THAT(findings(service("watchdog = \"30s\"")), HasSubstr("watchdog needs notify = true"));
+    EXPECT_EQ(findings(service("notify = true\nwatchdog = \"30s\"")), "");
+    EXPECT_EQ(findings(service("watchdog = \"0s\"")), "");
+}
+
 TEST(Job, HasNoProbes) {
     for (const auto* key : {"healthcheck", "startup", "readiness", "liveness"})
         EXPECT_THAT(findings(service("job = true\n" + std::string(key) + " = { tcp = \"127.0.0.1:1\" }")),

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "core/supervise/target.hpp"
 #include "unit/core/scene.hpp"
 
 namespace dpsup::core {
@@ -115,13 +116,66 @@ TEST(Kill, SignalsTheWholeTreeAndChangesNoWish) {
     Scene scene({service("a").delays(1s, 1s)});
     scene.begin();
     scene.launched("a");
-    EXPECT_EQ(
-        scene.command({.verb = Verb::kill, .services = {}, .stop_timeout = {}, .signal = 9, .by = {}}, {"a"}),
-        "signal-tree a 9");
+    EXPECT_EQ(scene.command({.verb = Verb::kill, .services = {}, .stop_timeout = {}, .signal = 10, .by = {}},
+                            {"a"}),
+              "signal-tree a 10");
     EXPECT_EQ(scene.state("a"), "ready");
     scene.ended("a", 137);
     EXPECT_EQ(scene.state("a"), "backoff");
     EXPECT_EQ(scene.wait(1s), "launch a");
+}
+
+// All of the tree at once: one by one, a fork bomb would outrun it.
+TEST(Kill, BySigkillIsTheKernels) {
+    Scene scene({service("a").delays(1s, 1s)});
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(
+        scene.command({.verb = Verb::kill, .services = {}, .stop_timeout = {}, .signal = 9, .by = {}}, {"a"}),
+        "kill a");
+    scene.ended("a", 137);
+    EXPECT_EQ(scene.wait(1s), "launch a");
+}
+
+TEST(Start, OfAServiceThatEndedSuccessfullyLaunchesIt) {
+    Scene scene({service("a").restarts(RestartWhen::on_failure),
+                 service("b").needs("a", Condition::started).on_loss(OnDependencyLoss::stop)});
+    scene.begin();
+    scene.launched("a");
+    scene.launched("b");
+    EXPECT_EQ(scene.ended("a", 0), "signal b 15");  // nobody is there any more
+    EXPECT_EQ(scene.state("a"), "done");
+    scene.ended("b", 0);
+    EXPECT_EQ(scene.state("b"), "waiting");
+    EXPECT_EQ(scene.start({"a"}), "launch a");
+    EXPECT_EQ(scene.launched("a"), "launch b");
+}
+
+TEST(Start, ThatOvertakesAStopSaysSo) {
+    Scene scene({service("a")});
+    scene.begin();
+    scene.launched("a");
+    scene.stop({"a"});
+    scene.start({"a"});
+    EXPECT_EQ(scene.ended("a", 0), "launch a");
+    EXPECT_EQ(scene.reason("a").find("launched: started by "), 0U) << scene.reason("a");
+}
+
+// What dpsupctl reload --wait waits for.
+TEST(Reload, IsOverOnceItWasAnswered) {
+    Scene scene({service("a").reloads()});
+    scene.begin();
+    scene.launched("a");
+    const Target target{scene.id("a"), Verb::reload, scene.service_named("a").generation};
+    const auto outcome = [&] { return look(target, &scene.service_named("a")); };
+    const Command reload{.verb = Verb::reload, .services = {}, .stop_timeout = {}, .by = {}};
+    scene.command(reload, {"a"});
+    EXPECT_EQ(outcome(), TargetOutcome::pending);
+    scene.told("a", 1, Reloaded{false, "exited with code 1"});
+    EXPECT_EQ(outcome(), TargetOutcome::missed);
+    scene.command(reload, {"a"});
+    scene.told("a", 1, Reloaded{true, ""});
+    EXPECT_EQ(outcome(), TargetOutcome::reached);
 }
 
 TEST(Reload, GoesOnlyToWhatRunsAndKnowsHow) {

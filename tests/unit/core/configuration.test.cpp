@@ -118,6 +118,24 @@ TEST(Configuration, AWellServiceStaysWellUnderNewProbes) {
     EXPECT_EQ(scene.state("a"), "ready");
 }
 
+TEST(Configuration, AnUnhealthyServiceIsNotMadeWellByNewProbes) {
+    auto policy = service("a").probed(probe(ProbeRole::readiness, OnProbeFailure::alert));
+    Scene scene({policy, service("b").needs("a", Condition::ready).by_hand()});
+    scene.begin();
+    scene.launched("a");
+    scene.wait(10ms);
+    scene.passed("a");
+    scene.wait(1s);
+    scene.failed("a");
+    ASSERT_EQ(scene.state("a"), "unhealthy");
+    scene.start({"b"});
+    policy.probes[0].timeout += 1s;
+    scene.change(policy, Change::update);
+    EXPECT_EQ(scene.states(), "a unhealthy, b waiting");
+    scene.wait(1s);
+    EXPECT_EQ(scene.passed("a"), "launch b");
+}
+
 TEST(Configuration, AnswersToReplacedProbesCountForNothing) {
     const auto with = service("a").probed(probe(ProbeRole::readiness, OnProbeFailure::alert));
     Scene scene({with});

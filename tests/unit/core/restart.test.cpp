@@ -159,6 +159,49 @@ TEST(Watchdog, EndsAnInstanceThatFallsSilent) {
     EXPECT_EQ(scene.state("a"), "backoff");
 }
 
+// WATCHDOG=1 follows READY=1: while it starts, start_timeout is what bounds it.
+TEST(Watchdog, CountsFromReadiness) {
+    Scene scene({service("a").notifies().watched(10s).delays(1s, 1s)});
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(scene.wait(1h), "");
+    scene.says_ready("a");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.wait(1s), "signal a 15");
+}
+
+TEST(Notified, TellsOnlyWhatIsNew) {
+    Scene scene({service("a").notifies()});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    EXPECT_EQ(scene.notes().size(), 1U);
+    scene.says_ready("a");  // some say so every few seconds
+    EXPECT_TRUE(scene.notes().empty());
+    scene.says("a", {.reloading = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_EQ(scene.notes().size(), 1U);
+    scene.says("a", {.reloading = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_TRUE(scene.notes().empty());
+    scene.says_ready("a");
+    EXPECT_EQ(scene.notes(), std::vector<std::string>{"a: says that it is ready again"});
+    scene.says("a", {.stopping = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_EQ(scene.notes().size(), 1U);
+    scene.says("a", {.stopping = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_TRUE(scene.notes().empty());
+}
+
+// A dependency that crashes again and again must not drown what its dependents decided before.
+TEST(Waiting, IsToldOnceAndItsReasonStaysFresh) {
+    Scene scene({service("db").delays(1s, 1s), service("a").needs("db", Condition::ready)});
+    scene.begin();
+    EXPECT_NE(scene.reason("a").find("it is starting"), std::string::npos) << scene.reason("a");
+    scene.launch_failed("db");
+    EXPECT_EQ(scene.notes().size(), 1U) << "only db's own";
+    EXPECT_NE(scene.reason("a").find("it is backoff"), std::string::npos) << scene.reason("a");
+    scene.wait(1s);
+    EXPECT_EQ(scene.launched("db"), "launch a");
+}
+
 TEST(Budget, GivesItsBurstAtOnceThenItsRate) {
     Budget budget;
     budget.configure({.burst = 3, .per_second = 2});

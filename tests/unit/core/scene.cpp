@@ -134,6 +134,9 @@ std::string Scene::says_ready(const std::string& name) {
     said.ready = true;
     return fact(name, said);
 }
+std::string Scene::says(const std::string& name, const Notified& said) {
+    return fact(name, said);
+}
 std::string Scene::pings(const std::string& name) {
     Notified said;
     said.watchdog = true;
@@ -242,6 +245,8 @@ const Service& Scene::service_named(const std::string& name) const {
 std::string Scene::step(const Event& event) {
     const auto output = supervisor_.step(event, now_);
     remembered_.clear();
+    notes_.clear();
+    for (const Note& note : output.notes) notes_.push_back(names_.at(note.service) + ": " + note.reason);
     for (const auto one : output.remember) remembered_ += (remembered_.empty() ? "" : " ") + names_.at(one);
     all_stopped_ |= output.all_stopped;
     std::string text;

@@ -61,6 +61,7 @@ public:
     std::string passed(const std::string& name, std::uint32_t probe = 0);
     std::string failed(const std::string& name, std::uint32_t probe = 0);
     std::string unknown(const std::string& name, std::uint32_t probe = 0);
+    std::string says(const std::string& name, const Notified& said);
     // Any fact, about any instance.
     std::string told(const std::string& name, std::uint64_t generation, Fact fact);
 
@@ -86,6 +87,8 @@ public:
     [[nodiscard]] bool all_stopped() const { return all_stopped_; }
     // Names whose durable facts changed in the last step: "a b".
     [[nodiscard]] const std::string& remembered() const { return remembered_; }
+    // What the last step decided, in its words: "a: launched: wanted up", in order.
+    [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
     [[nodiscard]] const Supervisor& supervisor() const { return supervisor_; }
     [[nodiscard]] Instant now() const { return now_; }
     [[nodiscard]] ServiceId id(const std::string& name) const { return ids_.at(name); }
@@ -103,6 +106,7 @@ private:
     std::map<std::string, ServiceId> ids_;
     std::map<ServiceId, std::string> names_;
     std::string remembered_;
+    std::vector<std::string> notes_;
     std::uint32_t next_id_ = 1;
     bool all_stopped_ = false;
 };

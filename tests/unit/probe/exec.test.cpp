@@ -13,8 +13,7 @@ namespace {
 // The simplest launcher there is: fork, exec, and look every few milliseconds whether it has ended.
 class Command : public std::enable_shared_from_this<Command> {
 public:
-    Command(boost::asio::io_context& loop, std::function<void(ExecResult)> done)
-        : timer_(loop), done_(std::move(done)) {}
+    Command(boost::asio::io_context& loop, ExecEvents events) : timer_(loop), events_(std::move(events)) {}
 
     void launch(const ExecRequest& request) {
         int out[2] = {-1, -1};
@@ -31,10 +30,14 @@ public:
         }
         ::close(out[1]);
         output_ = out[0];
+        events_.launched();
         look();
     }
 
-    void kill() const { ::kill(pid_, SIGKILL); }
+    void kill() {
+        killed_ = true;
+        ::kill(pid_, SIGKILL);
+    }
 
 private:
     void look() {
@@ -47,14 +50,16 @@ private:
             const auto got = ::read(output_, result.output.data(), result.output.size());
             result.output.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
             ::close(output_);
-            return done_(result);
+            if (!killed_) events_.ended(result);
+            return events_.gone();
         }
         timer_.expires_after(5ms);
         timer_.async_wait([self = shared_from_this()](const boost::system::error_code&) { self->look(); });
     }
 
     boost::asio::steady_timer timer_;
-    std::function<void(ExecResult)> done_;
+    ExecEvents events_;
+    bool killed_ = false;
     pid_t pid_ = -1;
     int output_ = -1;
 };
@@ -62,12 +67,12 @@ private:
 class ExecProbing : public Probing {
 protected:
     ExecProbing() {
-        launcher = [this](const ExecRequest& request,
-                          std::function<void(ExecResult)> done) -> std::function<void()> {
-            auto command = std::make_shared<Command>(loop, [this, done](const ExecResult& result) {
+        launcher = [this](const ExecRequest& request, ExecEvents events) -> std::function<void()> {
+            events.gone = [this, gone = std::move(events.gone)] {
                 ++ended;
-                done(result);
-            });
+                gone();
+            };
+            auto command = std::make_shared<Command>(loop, std::move(events));
             boost::asio::post(loop, [command, request] { command->launch(request); });
             return [this, command] {
                 ++killed;
@@ -106,39 +111,55 @@ TEST_F(ExecProbing, ATimeOutFailsAndKills) {
 }
 
 TEST_F(ExecProbing, IsNeverRunBesideItself) {
-    launcher = [](const ExecRequest&, const std::function<void(ExecResult)>&) {
+    std::function<void()> gone;
+    launcher = [&](const ExecRequest&, ExecEvents events) {
+        gone = std::move(events.gone);
+        boost::asio::post(loop, events.launched);
         return [] {};
     };  // cannot be killed
-    EXPECT_TRUE(is(ask(shell("true"), 50ms), ProbeOutcome::failed));
-    const auto second = ask(shell("true"), 50ms);
+    EXPECT_TRUE(is(ask(shell("true"), 400ms), ProbeOutcome::failed));
+    const auto second = ask(shell("true"), 400ms);
     EXPECT_TRUE(is(second, ProbeOutcome::unknown));
     EXPECT_THAT(second.detail, HasSubstr("its last run has not ended yet"));
     EXPECT_EQ(commands.size(), 1u);
+    gone();
+    EXPECT_TRUE(is(ask(shell("true"), 400ms), ProbeOutcome::failed));
+    EXPECT_EQ(commands.size(), 2u);
 }
 
-TEST_F(ExecProbing, RunsABoundedNumberAtOnce) {
-    std::size_t at_once = 0;
-    std::size_t most = 0;
-    launcher = [&](const ExecRequest&, const std::function<void(ExecResult)>& done) -> std::function<void()> {
-        most = std::max(most, ++at_once);
-        auto timer = std::make_shared<boost::asio::steady_timer>(loop, 20ms);
-        timer->async_wait([&at_once, done, timer](const boost::system::error_code&) {
-            --at_once;
-            done({});
-        });
+TEST_F(ExecProbing, OneThatIsNotLaunchedInItsTimeIsUnknown) {
+    launcher = [](const ExecRequest&, const ExecEvents&) { return [] {}; };
+    const auto probed = ask(shell("true"), 50ms);
+    EXPECT_TRUE(is(probed, ProbeOutcome::unknown));
+    EXPECT_EQ(probed.detail, "its command was not launched within 50ms (exec sh)");
+}
+
+TEST_F(ExecProbing, OneThatIsLaunchedTooLateDoesNotFail) {
+    launcher = [this](const ExecRequest& request, const ExecEvents& events) -> std::function<void()> {
+        auto timer = std::make_shared<boost::asio::steady_timer>(loop, request.timeout * 3 / 4);
+        timer->async_wait(
+            [launched = events.launched, timer](const boost::system::error_code&) { launched(); });
         return [] {};
     };
-    for (std::uint32_t i = 0; i < 100; ++i) begin(shell("true"), 5s, i);
+    const auto probed = ask(shell("true"), 400ms);
+    EXPECT_TRUE(is(probed, ProbeOutcome::unknown));
+    EXPECT_THAT(probed.detail, HasSubstr("timed out after 400ms"));
+}
+
+TEST_F(ExecProbing, WaitsInNoQueueButTheLaunchers) {
+    launcher = [](const ExecRequest&, const ExecEvents&) { return [] {}; };
+    for (std::uint32_t i = 0; i < 100; ++i) begin(shell("true"), 200ms, i);
     wait_for(100);
-    EXPECT_EQ(most, ProbeLimits{}.commands);
-    for (const auto& answer : answers) EXPECT_TRUE(is(answer.probed, ProbeOutcome::passed));
+    EXPECT_EQ(commands.size(), 100u);
+    for (const auto& answer : answers) EXPECT_TRUE(is(answer.probed, ProbeOutcome::unknown));
 }
 
 TEST_F(ExecProbing, ACommandThatCannotBeStartedIsUnknown) {
-    launcher = [this](const ExecRequest&,
-                      const std::function<void(ExecResult)>& done) -> std::function<void()> {
-        boost::asio::post(loop, [done] {
-            done({.kind = ExecResult::Kind::not_started, .code = 0, .output = {}, .error = "no such file"});
+    launcher = [this](const ExecRequest&, const ExecEvents& events) -> std::function<void()> {
+        boost::asio::post(loop, [events] {
+            events.ended(
+                {.kind = ExecResult::Kind::not_started, .code = 0, .output = {}, .error = "no such file"});
+            events.gone();
         });
         return [] {};
     };

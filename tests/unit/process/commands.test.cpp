@@ -124,6 +124,47 @@ TEST_P(Commands, ThatWaitTooLongForTheirTurnAreRefused) {
     EXPECT_EQ(refused, 5);
 }
 
+TEST_P(Commands, TellThatTheyRunAndThatTheyAreGone) {
+    launch_well(sleeping());
+    std::string told;
+    host_->run_in_service(ServiceId{1}, {"true"}, 10s, [&](const CommandResult&) { told += "answered "; },
+                          {.launched = [&] { told += "launched "; }, .gone = [&] { told += "gone "; }});
+    EXPECT_EQ(told, "");
+    ASSERT_TRUE(run_until([&] { return told.ends_with("gone "); }));
+    EXPECT_EQ(told, "launched answered gone ");
+    told.clear();
+    host_->run_in_service(ServiceId{1}, {"/no/such/probe"}, 10s,
+                          [&](const CommandResult&) { told += "answered "; },
+                          {.launched = [&] { told += "launched "; }, .gone = [&] { told += "gone "; }});
+    ASSERT_TRUE(run_until([&] { return told.ends_with("gone "); }));
+    EXPECT_EQ(told, "answered gone ");
+}
+
+TEST_P(Commands, AreKilledWhenTheyAreNotWantedAnyMore) {
+    launch_well(sleeping());
+    std::optional<CommandResult> result;
+    const CommandNumber number =
+        host_->run_in_service(ServiceId{1}, {"sh", "-c", "echo $$ > " + path("pid") + "; exec sleep 100"},
+                              60s, [&](CommandResult answer) { result = std::move(answer); });
+    const pid_t pid = std::stoi(read_line_of("pid"));
+    host_->kill_command(number);
+    ASSERT_TRUE(run_until([&] { return result.has_value(); }));
+    EXPECT_EQ(result->end, End::signaled);
+    EXPECT_FALSE(alive(pid));
+}
+
+TEST_P(Commands, LoseTheirTurnWhenTheyAreNotWantedAnyMore) {
+    launch_well(sleeping());
+    std::optional<CommandResult> result;
+    const CommandNumber number =
+        host_->run_in_service(ServiceId{1}, {"sh", "-c", "echo ran > " + path("ran")}, 60s,
+                              [&](CommandResult answer) { result = std::move(answer); });
+    host_->kill_command(number);
+    ASSERT_TRUE(run_until([&] { return result.has_value(); }));
+    EXPECT_EQ(result->end, End::refused);
+    EXPECT_EQ(read_file(path("ran")), "");
+}
+
 TEST_P(Commands, ReloadBySignal) {
     auto service =
         shell("s", "trap 'echo reloaded' HUP; echo on > " + path("on") + "; while :; do sleep 0.1; done");

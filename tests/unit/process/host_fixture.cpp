@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "io/process/cgroup_root.hpp"
+#include "io/process/descriptor_limit.hpp"
 
 namespace dpsup::io {
 
@@ -48,6 +49,7 @@ void HostTest::SetUpWith(Tracking tracking) {
     options_.log_dir = path("log");
     options_.journal_socket = path("no-journal");
     options_.journal_unit = "services.scope";
+    options_.nofile = descriptor_limit();
     fs::create_directory(options_.runtime_dir);
     fs::create_directory(options_.log_dir);
     if (tracking == Tracking::cgroups) {
@@ -56,6 +58,11 @@ void HostTest::SetUpWith(Tracking tracking) {
         options_.cgroup_root = root.path;
     }
     context_ = std::make_unique<boost::asio::io_context>(1);
+    open_host();
+}
+
+void HostTest::open_host() {
+    host_.reset();
     auto host = ProcessHost::create(
         *context_, options_, [this](const core::ServiceEvent& event) { events_.push_back(event); },
         [this](const std::string& service, const std::string& message) {

@@ -22,6 +22,7 @@ class HostTest : public testing::Test {
 protected:
     void SetUp() override { SetUpWith(Tracking::cgroups); }
     void SetUpWith(Tracking tracking);
+    void open_host();  // again, with what options_ are by now
     void TearDown() override;
 
     // A service of that name that runs /bin/sh -c SCRIPT.

@@ -13,7 +13,9 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 // Nobody else's: not of another test, and not of a second run of this one.
-uid_t own_user() { return 1'000'000 + static_cast<uid_t>(::getpid()); }
+uid_t own_user() {
+    return 1'000'000 + static_cast<uid_t>(::getpid());
+}
 
 // Stops every process of that user, again and again: also a child of ours that has just taken the user on.
 pid_t start_stopper(uid_t user, std::chrono::seconds time) {

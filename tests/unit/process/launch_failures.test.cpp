@@ -185,6 +185,25 @@ TEST_F(LaunchFailure, LimitThatCannotBeEnforced) {
     EXPECT_TRUE(wait_for<core::Emptied>());
 }
 
+TEST_F(LaunchFailure, LimitThatComesWhileItRunsAndCannotBeEnforced) {
+    auto service = program("s", {"/bin/sleep", "60"});
+    if (read_file(std::filesystem::path(options_.cgroup_root).parent_path() / "cgroup.controllers")
+            .find("memory") != std::string::npos)
+        GTEST_SKIP() << "the memory controller is there";
+    EXPECT_GT(launch_well(service), 0);
+    service.process.limits.memory = 64 * 1024 * 1024;
+    host_->limit(ServiceId{1}, service.process.limits);
+    ASSERT_EQ(warnings_.size(), 1U);
+    EXPECT_NE(warnings_[0].find("s: limits.memory: the memory controller is not available"),
+              std::string::npos);
+    EXPECT_NE(warnings_[0].find("its next start will be refused"), std::string::npos);
+    host_->kill_tree(ServiceId{1}, Generation{1});
+    EXPECT_TRUE(wait_for<core::Emptied>());
+    expect(service, "limits", 0, "limits.memory: the memory controller is not available");
+    service.process.limits = {};
+    EXPECT_GT(launch_well(service, 4), 0);
+}
+
 TEST_F(LaunchFailure, UnknownRlimitAndCapability) {
     auto service = program("s", {"/bin/true"});
     service.process.rlimits["nonsense"] = {1, 1};

@@ -13,6 +13,7 @@
 #include "io/process/cgroup_files.hpp"
 #include "io/process/cgroup_root.hpp"
 #include "io/process/cgroup_tree.hpp"
+#include "io/process/descriptor_limit.hpp"
 #include "unit/process/host_fixture.hpp"
 
 namespace dpsup::io {
@@ -48,7 +49,7 @@ protected:
     std::string root_;
     std::string leaf_;
     config::Process process_;
-    LaunchDefaults defaults_ = make_launch_defaults();
+    LaunchDefaults defaults_ = make_launch_defaults(descriptor_limit());
     ChildUnderWay child_;
     Launcher launcher_{child_};
 };

@@ -49,6 +49,15 @@ void name_child(const std::string& path, const std::string& text) {
     send(path, text + "\nMAINPID=" + std::to_string(child));
 }
 
+// Forks a child that ends, and names it, which nobody has waited for.
+void name_dead_child(const std::string& path, const std::string& text) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(0);
+    siginfo_t info{};
+    ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT);
+    send(path, text + "\nMAINPID=" + std::to_string(child));
+}
+
 int notify(int count, char** arguments) {
     const char* socket = std::getenv("NOTIFY_SOCKET");
     if (socket == nullptr) return 3;
@@ -57,12 +66,16 @@ int notify(int count, char** arguments) {
         const std::string word = arguments[i];
         if (word.starts_with('@')) {
             path = word.substr(1);
+        } else if (word == "--fork-and-go-on") {
+            name_child(path, arguments[++i]);
         } else if (word == "--fork" || word == "--fork-and-stay") {
             name_child(path, arguments[i + 1]);
             if (word == "--fork") return 0;
             while (::wait(nullptr) > 0) {
             }
             break;
+        } else if (word == "--fork-dead") {
+            name_dead_child(path, arguments[++i]);
         } else if (word == "--descriptors") {
             send(path, arguments[++i], 16);
         } else if (word == "--flood") {

@@ -173,6 +173,33 @@ TEST_P(Notify, FollowsAMainProcessWhoseParentLives) {
     EXPECT_TRUE(wait_for<core::Emptied>());
 }
 
+TEST_P(Notify, TakesNoMainProcessThatHasEnded) {
+    const pid_t pid = launch_well(notifying("s", {"--fork-dead", "READY=1"}));
+    const auto notified = wait_for<core::Notified>();
+    ASSERT_TRUE(notified);
+    EXPECT_FALSE(notified->main_pid);
+    EXPECT_EQ(host_->main_pid(ServiceId{1}), pid);
+    run_for(50ms);
+    EXPECT_TRUE(events_.empty()) << "the service was said to have ended";
+    host_->send_signal(ServiceId{1}, Generation{1}, SIGTERM, false);
+    ASSERT_TRUE(wait_for<core::Exited>());
+}
+
+TEST_P(Notify, FollowsFromOneMainProcessToTheNext) {
+    launch_well(notifying("s", {"--fork-and-go-on", "READY=1", "--fork-and-stay", "WATCHDOG=1"}));
+    const auto first = wait_for<core::Notified>();
+    const auto second = wait_for<core::Notified>();
+    ASSERT_TRUE(first && first->main_pid && second && second->main_pid);
+    ::kill(*first->main_pid, SIGKILL);
+    ASSERT_TRUE(run_until([&] { return !alive(*first->main_pid); }));
+    run_for(50ms);
+    EXPECT_TRUE(events_.empty()) << "the end of an earlier main process was taken for the service's";
+    ::kill(*second->main_pid, SIGTERM);
+    const auto exited = wait_for<core::Exited>();
+    ASSERT_TRUE(exited);
+    EXPECT_EQ(exited->code, SIGTERM);
+}
+
 TEST_P(Notify, TakesNoMainProcessOfOthers) {
     const pid_t stranger = launch_well(program("other", {"/bin/sleep", "100"}), 1, 2);
     const pid_t pid = launch_well(notifying("s", {"READY=1\nMAINPID=" + std::to_string(stranger),

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "io/process/descriptor_limit.hpp"
 #include "unit/process/host_fixture.hpp"
 
 namespace dpsup::io {
@@ -164,16 +165,19 @@ TEST_F(Settings, RlimitsAndNice) {
 }
 
 TEST_F(Settings, KeepsTheDescriptorLimitWithWhichTheDaemonWasStarted) {
-    rlimit before{};
-    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-    rlimit changed = before;
-    changed.rlim_cur = before.rlim_cur / 2;
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &changed), 0);
+    // As the daemon does: what it was started with is kept, then its own is raised, then the host is opened.
+    const rlimit64 before = descriptor_limit();
+    const rlimit64 low{before.rlim_max / 2, before.rlim_max};
+    ASSERT_EQ(::setrlimit64(RLIMIT_NOFILE, &low), 0);
+    options_.nofile = descriptor_limit();
+    ASSERT_TRUE(raise_descriptor_limit(options_.nofile));
+    EXPECT_EQ(descriptor_limit().rlim_cur, before.rlim_max);
+    open_host();
     sleeper();
-    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    ASSERT_EQ(::setrlimit64(RLIMIT_NOFILE, &before), 0);
     rlimit limit{};
     ASSERT_EQ(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &limit), 0);
-    EXPECT_EQ(limit.rlim_cur, before.rlim_cur);
+    EXPECT_EQ(limit.rlim_cur, low.rlim_cur);
 }
 
 TEST_F(Settings, OomScore) {

@@ -1,4 +1,4 @@
-#include "io/probe/workers.hpp"
+#include "io/workers.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
