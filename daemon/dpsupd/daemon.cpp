@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <memory>
 #include <optional>
 #include <random>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
+#include "io/workers.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
 
@@ -74,10 +76,21 @@ io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimi
     return options;
 }
 
-control::Roles make_roles(const config::Control& control) {
-    control::Roles roles(control, geteuid());
+void warn_of(const control::Roles& roles) {
     for (const std::string& warning : roles.warnings()) log_warning(warning);
-    return roles;
+}
+
+// In a thread: groups are looked up by name, and a directory service may be slow or never answer. Until it has, the
+// roles stay what they are.
+void look_up_roles(io::Workers& workers, control::Api& api, const config::Control& control) {
+    const auto roles = std::make_shared<std::optional<control::Roles>>();
+    const auto look_up = [roles, control] { roles->emplace(control, geteuid()); };
+    const auto take = [roles, &api] {
+        if (!*roles) return;
+        warn_of(**roles);
+        api.set_roles(std::move(**roles));
+    };
+    if (!workers.submit(look_up, take)) log_warning("cannot look up the groups of [control]: apply again");
 }
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
@@ -99,10 +112,13 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));
     EngineBackend backend(engine, applier, memory);
-    control::Api api(backend, make_roles(applier.catalogue().config().control), DPSUP_VERSION);
-    applier.on_applied([&api](const config::Config& applied) {
+    control::Roles roles(applier.catalogue().config().control, geteuid());
+    warn_of(roles);
+    control::Api api(backend, std::move(roles), DPSUP_VERSION);
+    io::Workers look_ups(context, 1);
+    applier.on_applied([&](const config::Config& applied) {
         set_log_level(applied.daemon.log_level);
-        api.set_roles(make_roles(applied.control));
+        look_up_roles(look_ups, api, applied.control);
     });
     io::http::Server server(context, std::move(*listener), api);
     Lifecycle lifecycle(context, engine, applier);

@@ -4,8 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/signals.hpp"
 #include "base/units.hpp"
-#include "core/supervise/words.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -52,7 +52,7 @@ void Lifecycle::take_signal(int signal) {
     }
     switch (phase_) {
         case Phase::running:
-            begin_stop(core::signal_name(signal));
+            begin_stop(signal_name(signal));
             return;
         case Phase::stopping:
             // A person at the terminal who asks twice means it; systemd asks once.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "base/signals.hpp"
 #include "core/supervise/words.hpp"
 
 namespace dpsup::core {

@@ -124,11 +124,6 @@ void ProcessHostImplementation::bound_log(ServiceId id, const config::LogConfig&
     if (!entry->log_path.empty()) rotation_.watch(entry->log_path, log.max_size, log.keep);
 }
 
-pid_t ProcessHostImplementation::main_pid(ServiceId id) const {
-    const Entry* entry = find(id);
-    return entry == nullptr ? 0 : entry->main_pid;
-}
-
 std::string ProcessHostImplementation::status_text(ServiceId id) const {
     const Entry* entry = find(id);
     return entry == nullptr ? std::string() : entry->status;

@@ -1,33 +1,17 @@
 #include "io/process/proc_entry.hpp"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 
-#include "io/unique_fd.hpp"
+#include "io/read_file.hpp"
 
 namespace dpsup::io {
 namespace {
-
-std::string read_file(const std::string& path, std::size_t most) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::string text;
-    std::array<char, 8192> buffer{};
-    while (fd && text.size() < most) {
-        const auto count = ::read(fd.get(), buffer.data(), buffer.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        text.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-    return text;
-}
 
 template <class Visit>
 void each_number_in(const char* directory, Visit visit) {

@@ -123,8 +123,6 @@ public:
     // Kills it, or takes its turn away. Answered as ever.
     void kill_command(CommandNumber number);
 
-    // 0: nothing runs.
-    [[nodiscard]] pid_t main_pid(ServiceId id) const;
     // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.
     [[nodiscard]] std::string status_text(ServiceId id) const;
 

@@ -52,7 +52,6 @@ public:
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  ProcessHost::CommandCallback callback, CommandProgress progress);
     void kill_command(CommandNumber number);
-    [[nodiscard]] pid_t main_pid(ServiceId id) const;
     [[nodiscard]] std::string status_text(ServiceId id) const;
 
 private:

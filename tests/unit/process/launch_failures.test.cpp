@@ -24,7 +24,6 @@ protected:
         // The thread that launches gives its descriptors back a moment after it has answered.
         for (int tries = 0; tries < 500 && open_descriptors() > descriptors; ++tries) ::usleep(10000);
         EXPECT_LE(open_descriptors(), descriptors);
-        EXPECT_EQ(host_->main_pid(ServiceId{1}), 0);
         // The service can be launched once its fault is repaired.
         launch_well(program("s", {"/bin/true"}), 2);
         EXPECT_TRUE(wait_for<core::Emptied>());
