@@ -49,7 +49,7 @@ std::string listed(const std::vector<std::string>& words) {
     return text;
 }
 
-std::string quoted(std::string_view word) {
+std::string Quoted::operator()(std::string_view word) const {
     std::string text = "\"";
     for (const char c : word) {
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {

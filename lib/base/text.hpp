@@ -14,7 +14,11 @@ namespace dpsup {
 // "a, b and c".
 [[nodiscard]] std::string listed(const std::vector<std::string>& words);
 
-// Quotes a word for a message: "word", with control characters made visible.
-[[nodiscard]] std::string quoted(std::string_view word);
+// quoted(word), for a message: "word", with control characters made visible. An object, since with a function the
+// compiler would look at std::quoted too, and prefer it for a std::string.
+struct Quoted {
+    [[nodiscard]] std::string operator()(std::string_view word) const;
+};
+inline constexpr Quoted quoted;
 
 }  // namespace dpsup
