@@ -16,6 +16,7 @@
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
+#include "io/state/directory_lock.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
@@ -96,6 +97,10 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
     if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
     Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
     if (!store) return tl::unexpected(store.error());
+    // Else its services' reports would go to whichever daemon came last.
+    const Result<io::UniqueFd> runtime_lock =
+        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
+    if (!runtime_lock) return tl::unexpected(runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket);
