@@ -118,7 +118,8 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
         set_log_level(applied.daemon.log_level);
         api.set_roles(make_roles(applied.control));
     });
-    io::http::Server server(context, std::move(*listener), api);
+    io::http::Server server(context, std::move(*listener), api,
+                            io::http::limits_for(io::descriptor_limit().rlim_cur));
     Lifecycle lifecycle(context, engine, applier);
     lifecycle.ready();
     started = true;
