@@ -5,8 +5,11 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <cstdio>
 #include <optional>
 #include <random>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "control/api.hpp"
@@ -14,6 +17,7 @@
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
+#include "io/state/directory_lock.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
@@ -93,13 +97,23 @@ void look_up_roles(io::Workers& workers, control::Api& api, const config::Contro
     if (!workers.submit(look_up, take)) log_warning("cannot look up the groups of [control]: apply again");
 }
 
+tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
+    return fail("cannot_start", std::string("cannot start: ") + error.what(),
+                "where it is threads that are missing, see the limits of tasks: ulimit -u, TasksMax=");
+}
+
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile) {
+Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile,
+                bool& started) {
     const config::Daemon paths = config.daemon;
     const bool by_systemd = io::started_by_systemd();
     if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
     Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
     if (!store) return tl::unexpected(store.error());
+    // Else its services' reports would go to whichever daemon came last.
+    const Result<io::UniqueFd> runtime_lock =
+        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
+    if (!runtime_lock) return tl::unexpected(runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket);
@@ -120,9 +134,11 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
         set_log_level(applied.daemon.log_level);
         look_up_roles(look_ups, api, applied.control);
     });
-    io::http::Server server(context, std::move(*listener), api);
+    io::http::Server server(context, std::move(*listener), api,
+                            io::http::limits_for(io::descriptor_limit().rlim_cur));
     Lifecycle lifecycle(context, engine, applier);
     lifecycle.ready();
+    started = true;
     applier.start();
     context.run();
     server.stop();
@@ -130,14 +146,31 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
     return lifecycle.was_forced() ? 1 : 0;
 }
 
+// Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
+// std::system_error, or Boost's own, which have this base in common.
+Result<int> run_if_it_starts(const std::string& config_file, config::Config config, const rlimit64& nofile) {
+    bool started = false;
+    try {
+        return run(config_file, std::move(config), nofile, started);
+    } catch (const std::runtime_error& error) {
+        if (started) throw;
+        return cannot_start(error);
+    }
+}
+
 }  // namespace
 
 int run_daemon(const std::string& config_file, config::Config config) {
-    set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
-               config.daemon.log_level);
+    try {
+        set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
+                   config.daemon.log_level);
+    } catch (const std::runtime_error& error) {
+        std::fputs(("dpsupd: " + cannot_start(error).value().message + "\n").c_str(), stderr);
+        return 1;
+    }
     const rlimit64 started_with = io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    const Result<int> ended = run(config_file, std::move(config), started_with);
+    const Result<int> ended = run_if_it_starts(config_file, std::move(config), started_with);
     if (!ended) log_error(ended.error());
     const int code = ended.value_or(1);
     if (!close_log()) ::_exit(code);

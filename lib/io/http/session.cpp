@@ -165,6 +165,11 @@ void Session::read_body() {
                                     self->answer();
                                 });
     };
+    if (!body_is_plain())
+        return send(transport_error(501, "unknown_transfer_coding",
+                                    "of transfer codings only \\\"chunked\\\" is understood",
+                                    "send the body as it is, with a Content-Length"),
+                    false);
     if (parser_->is_done()) return answer();
     if (!beast::iequals(parser_->get()[beast::http::field::expect], "100-continue"))
         return read(shared_from_this());
@@ -174,6 +179,14 @@ void Session::read_body() {
                           if (error) return self->close();
                           read(self);
                       });
+}
+
+// A body in a coding that we do not read would be taken for none.
+bool Session::body_is_plain() const {
+    const auto& header = parser_->get();
+    const auto count = header.count(beast::http::field::transfer_encoding);
+    return count == 0 ||
+           (count == 1 && beast::iequals(header[beast::http::field::transfer_encoding], "chunked"));
 }
 
 void Session::refuse(const Error& error) {
