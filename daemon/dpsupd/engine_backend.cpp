@@ -33,7 +33,7 @@ control::ServiceStatus EngineBackend::status_from(const core::Service& service) 
     status.restarts = service.restarts;
     status.since = Engine::on_the_wall(service.since);
     status.health = service.health();
-    status.reason = service.reason;
+    status.reason = core::standing_reason(service);
     status.status_text = engine_.world().status_text(service.id);
     return status;
 }
@@ -129,7 +129,7 @@ control::CommandReply EngineBackend::outcome(const std::vector<core::Target>& ta
         one.name = names[i];
         one.reached = !waited || core::look(targets[i], service) == core::TargetOutcome::reached;
         one.state = service == nullptr ? core::State::stopped : service->state;
-        one.reason = service == nullptr ? "removed from the configuration" : service->reason;
+        one.reason = service == nullptr ? "removed from the configuration" : core::standing_reason(*service);
         if (!one.reached && targets[i].verb == core::Verb::reload && service != nullptr && service->run)
             one.reason = service->run->reload_failure;
         reply.services.push_back(std::move(one));

@@ -72,7 +72,7 @@ namespace {
 tl::unexpected<Error> not_running(const Service& service, const std::string& what) {
     return fail("refused",
                 "cannot " + what + " " + service.policy.name + ": it is " +
-                    std::string(to_string(service.state)) + " (" + service.reason + ")",
+                    std::string(to_string(service.state)) + " (" + standing_reason(service) + ")",
                 "start it with: dpsupctl start " + service.policy.name);
 }
 

@@ -23,6 +23,9 @@ notify = true
     ASSERT_TRUE(daemon.reaches("x", "starting"));
     EXPECT_TRUE(eventually([&] { return daemon.explain("x")["status_text"].text() == "warming"; }));
     EXPECT_EQ(daemon.status("x")["state"].text(), "starting");
+    EXPECT_EQ(daemon.status("x")["reason"].text(), "waits for READY=1 (sd_notify)");
+    EXPECT_THAT(daemon.ctl({"start", "x", "--timeout", "100ms"}).err,
+                HasSubstr("x is starting (waits for READY=1 (sd_notify))"));
     write_file(daemon.path("go"), "");
     EXPECT_TRUE(daemon.reaches("x", "ready"));
 }
