@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
-#include <memory>
 #include <cstdio>
+#include <memory>
 #include <optional>
 #include <random>
 #include <stdexcept>
