@@ -54,7 +54,8 @@ Commands::Commands() : app_("Commands dpsupd, the supervisor of this host's serv
         ->capture_default_str();
     app_.add_flag("--json", options_.json, "Print the daemon's JSON, for programs");
     app_.footer(
-        "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 the daemon is not running or does not answer, "
+        "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 the daemon is not running, ends or does not "
+        "answer, "
         "4 not allowed.\nMore about one command: dpsupctl COMMAND --help");
     add_status();
     add_action("start", "Start services",
