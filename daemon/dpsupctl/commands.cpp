@@ -66,7 +66,11 @@ Exit run_status(const Options& options) {
 }
 
 Exit run_action(const std::string& action, const Options& options) {
-    if (options.all == !options.names.empty())
+    if (options.all && !options.names.empty())
+        return report({"usage", action + ": give either the names of services, or --all, not both",
+                       "see: dpsupctl " + action + " --help"},
+                      options.json);
+    if (!options.all && options.names.empty())
         return report({"usage", action + " what? Give the names of services, or --all",
                        "see: dpsupctl " + action + " --help"},
                       options.json);

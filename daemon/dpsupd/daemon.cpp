@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/text.hpp"
 #include "control/api.hpp"
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
@@ -46,8 +47,18 @@ Result<void> make_directory(const std::string& path) {
         const std::string part = path.substr(0, end);
         if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
             return fail("no_directory", "create " + part + ": " + std::generic_category().message(errno));
-        if (end == std::string::npos) return {};
+        if (end != std::string::npos) continue;
+        struct stat about{};
+        if (::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return {};
+        return fail("no_directory", path + " is no directory");
     }
+}
+
+// Says which key named the path that was no good.
+tl::unexpected<Error> about_key(const std::string& key, const std::string& path, Error error) {
+    error.message = "[daemon] " + key + " = " + dpsup::quoted(path) + ": " + error.message;
+    if (error.hint.empty()) error.hint = "set " + key + " to a directory that dpsupd can create and write to";
+    return tl::unexpected(std::move(error));
 }
 
 // Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
@@ -107,13 +118,14 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
                 bool& started) {
     const config::Daemon paths = config.daemon;
     const bool by_systemd = io::started_by_systemd();
-    if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
+    if (Result<void> made = make_directory(paths.runtime_dir); !made)
+        return about_key("runtime_dir", paths.runtime_dir, made.error());
     Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
-    if (!store) return tl::unexpected(store.error());
+    if (!store) return about_key("state_dir", paths.state_dir, store.error());
     // Else its services' reports would go to whichever daemon came last.
     const Result<io::UniqueFd> runtime_lock =
         io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
-    if (!runtime_lock) return tl::unexpected(runtime_lock.error());
+    if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket);

@@ -159,16 +159,19 @@ void EngineBackend::command(control::CommandRequest request,
             warnings.push_back("done, but it cannot be remembered if dpsupd is started anew: " +
                                error->message);
         const auto answer = [this, targets, names, warnings, waited = request.wait,
-                             reply = std::move(reply)](bool timed_out) {
+                             reply = std::move(reply)](Waits::End end) {
+            if (end == Waits::End::shutting_down)
+                return reply(fail("shutting_down", "dpsupd is shutting down, and starts nothing any more",
+                                  "start dpsupd again, then repeat the command"));
             control::CommandReply made = outcome(targets, names, waited);
             made.warnings = warnings;
-            made.timed_out = timed_out;
+            made.timed_out = end == Waits::End::timed_out;
             reply(std::move(made));
         };
         if (request.wait)
             engine_.waits().add(targets, request.wait_timeout.value_or(wait_timeout_default), alive, answer);
         else
-            answer(false);
+            answer(Waits::End::reached_or_missed);
     });
 }
 

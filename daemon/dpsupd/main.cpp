@@ -5,7 +5,9 @@
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <vector>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "config/load.hpp"
 #include "daemon.hpp"
@@ -14,6 +16,17 @@ namespace {
 
 // sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the file.
 constexpr int exit_config = 78;
+
+// As dpsupctl has it.
+constexpr int exit_usage = 2;
+
+int used_wrongly(const CLI::App& app, const CLI::ParseError& problem) {
+    const std::vector<std::string> left = app.remaining();
+    const std::string what =
+        left.empty() ? problem.what() : dpsup::quoted(left.front()) + " means nothing to dpsupd";
+    std::fprintf(stderr, "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check]\n", what.c_str());
+    return exit_usage;
+}
 
 int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
     std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
@@ -40,7 +53,13 @@ int main(int argc, char** argv) {
     app.add_flag("--check", check_only,
                  "Read and check the configuration, say what is wrong with it, and end");
     app.set_version_flag("--version", "dpsupd " DPSUP_VERSION);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        return app.exit(asked);
+    } catch (const CLI::ParseError& problem) {
+        return used_wrongly(app, problem);
+    }
 
     dpsup::config::LoadOutcome outcome =
         dpsup::config::load(config_file, dpsup::config::process_environment());

@@ -167,6 +167,11 @@ TEST_F(CommandLine, CommandsServices) {
 TEST_F(CommandLine, EndsWith2WhereItIsUsedWrongly) {
     EXPECT_THAT(run({"sttop", "x"}).err, HasSubstr("did you mean: dpsupctl stop?"));
     EXPECT_THAT(run({"stop", "--wiat", "x"}).err, HasSubstr("did you mean --wait?"));
+    EXPECT_THAT(run({"start", "--all", "x"}).err,
+                HasSubstr("either the names of services, or --all, not both"));
+    EXPECT_THAT(run({"stop", ""}).err, HasSubstr("\"\" is no service's name"));
+    EXPECT_THAT(run({"--socket", "", "status"}).err, HasSubstr("the path of the control socket is empty"));
+    EXPECT_THAT(run({"events", "-n", "-1"}).err, HasSubstr("\"-1\" is no number of lines"));
     for (const auto& arguments :
          std::vector<std::vector<std::string>>{{},
                                                {"sttop"},
@@ -178,7 +183,12 @@ TEST_F(CommandLine, EndsWith2WhereItIsUsedWrongly) {
                                                {"reload", "--all"},
                                                {"logs"},
                                                {"status", "--lines", "3"},
-                                               {"events", "-n", "many"}})
+                                               {"events", "-n", "many"},
+                                               {"events", "-n", "-1"},
+                                               {"logs", "-n", "-1", "service-1"},
+                                               {"stop", ""},
+                                               {"explain", ""},
+                                               {"--socket", "", "status"}})
         EXPECT_EQ(run(arguments).code, 2) << testing::PrintToString(arguments);
 }
 
@@ -270,6 +280,7 @@ TEST_F(CommandLine, ShowsAndFollowsEvents) {
     run({"stop", "service-1"});
     EXPECT_THAT(run({"events"}).out,
                 HasSubstr("service-1             ready -> stopped  asked for by root\n"));
+    EXPECT_EQ(run({"events", "-n", "0"}).out, "");
     const auto following = follow({"events", "-f", "service-1", "service-2"});
     ASSERT_TRUE(appears(folder.file("long"), "service-1 "));
     run({"stop", "service-3"});

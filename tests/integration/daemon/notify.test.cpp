@@ -59,6 +59,9 @@ TEST(Notify, MainPidOfAnotherServiceIsNotBelieved) {
     ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
     ASSERT_TRUE(daemon.reaches("liar", "ready"));
     EXPECT_NE(daemon.status("liar")["pid"].number(), victim);
+    const std::string warning = "passed over MAINPID=" + std::to_string(victim);
+    EXPECT_THAT(daemon.story("liar"), HasSubstr(warning));
+    EXPECT_TRUE(eventually([&] { return daemon.log().find(warning) != std::string::npos; }));
     ASSERT_EQ(daemon.ctl({"stop", "--wait", "liar"}).code(), 0);
     EXPECT_EQ(daemon.status("victim")["pid"].number(), victim);
     EXPECT_EQ(daemon.status("victim")["state"].text(), "ready");
