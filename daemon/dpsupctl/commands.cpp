@@ -40,7 +40,7 @@ std::string action_body(const std::string& action, const Options& options) {
     if (options.wait || options.timeout) body["wait"] = true;
     if (options.timeout) body["timeout"] = format_duration(*options.timeout);
     if (options.stop_timeout) body["stop_timeout"] = format_duration(*options.stop_timeout);
-    if (!options.signal.empty()) body["signal"] = options.signal;
+    if (options.signal) body["signal"] = *options.signal;
     return boost::json::serialize(body);
 }
 

@@ -47,7 +47,8 @@ void Lifecycle::await_signal() {
 
 void Lifecycle::take_signal(int signal) {
     if (signal == SIGHUP) {
-        reload();
+        if (phase_ == Phase::running) return reload();
+        log_info("SIGHUP changes nothing any more: stopping");
         return;
     }
     switch (phase_) {
@@ -73,7 +74,8 @@ void Lifecycle::reload() {
         else
             log_info("applied the configuration: " + std::to_string(reply->operations.size()) +
                      " operations");
-        systemd_.ready(summary());
+        // Else systemd would take us for running again.
+        if (phase_ == Phase::running) systemd_.ready(summary());
     });
 }
 

@@ -1,5 +1,6 @@
 // dpsupd: reads the configuration, opens everything, and runs the loop until it is told to end.
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -11,6 +12,7 @@
 #include "base/time.hpp"
 #include "config/load.hpp"
 #include "daemon.hpp"
+#include "io/standard_descriptors.hpp"
 
 namespace {
 
@@ -35,13 +37,27 @@ int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
     return 0;
 }
 
+// Whatever our parent has left us: descriptors, umask and signals as everything below expects them.
+void clear_inheritance() {
+    dpsup::io::fill_standard_descriptors(O_WRONLY);
+    // Services of other users go through our directories; each service has its umask from the configuration.
+    ::umask(022);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    std::signal(SIGCHLD, SIG_DFL);
+    // Whoever read our output may leave (`dpsupd 2>&1 | head`), or a file may reach its limit, and the services go on.
+    // They get the defaults back.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    clear_inheritance();
     // One loop does the work; an arena for each helper thread would only cost memory.
     mallopt(M_ARENA_MAX, 1);
-    // Whoever read our output may leave (`dpsupd 2>&1 | head`), and the services go on. They get its default back.
-    std::signal(SIGPIPE, SIG_IGN);
 
     CLI::App app{
         "dpsupd supervises the services of a host: starts them in dependency order, watches and restarts "

@@ -170,10 +170,8 @@ void Session::read_body() {
 
 // A body in a coding that we do not read would be taken for none.
 bool Session::body_is_plain() const {
-    const auto& header = parser_->get();
-    const auto count = header.count(beast::http::field::transfer_encoding);
-    return count == 0 ||
-           (count == 1 && beast::iequals(header[beast::http::field::transfer_encoding], "chunked"));
+    const auto [first, last] = parser_->get().equal_range(beast::http::field::transfer_encoding);
+    return first == last || (std::next(first) == last && beast::iequals(first->value(), "chunked"));
 }
 
 void Session::refuse(const Error& error) {

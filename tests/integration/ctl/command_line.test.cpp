@@ -238,6 +238,24 @@ TEST_F(CommandLine, ReportsAFullDiskAndForgivesAReaderThatLeaves) {
     EXPECT_EQ(contents(folder.file("err")), "");
 }
 
+TEST_F(CommandLine, FailsWhereNothingOfItsOutputCanBeWritten) {
+    for (const char* command : {"version >&-", "status >&-", "status <&- >&-"}) {
+        const std::string script =
+            "exec " + std::string(DPSUP_DPSUPCTL) + " --socket " + socket + " " + command;
+        EXPECT_EQ(Child({"/bin/sh", "-c", script}, folder.file("out"), folder.file("err")).wait(), 1);
+        EXPECT_THAT(contents(folder.file("err")), HasSubstr("cannot write the output"));
+    }
+}
+
+TEST_F(CommandLine, TakesNoEmptySignalForTheDefault) {
+    for (const char* wrong : {"", "SIGFOO", "33"}) {
+        const auto killed = run({"kill", "service-3", "--signal", wrong});
+        EXPECT_EQ(killed.code, 2) << wrong << killed.out;
+        EXPECT_THAT(killed.err, HasSubstr("signal")) << wrong;
+    }
+    EXPECT_EQ(run({"kill", "service-3", "--signal="}).code, 2);
+}
+
 TEST_F(CommandLine, WaitsAndEndsWith3WhereTheDaemonEndsFirst) {
     auto waiting = follow({"start", "slow-one", "--wait"});
     std::this_thread::sleep_for(200ms);

@@ -197,6 +197,28 @@ TEST(UnderSystemd, ReadinessReloadStopAndWatchdogAreTold) {
     EXPECT_TRUE(systemd.heard("STOPPING=1")) << systemd.told();
 }
 
+TEST(UnderSystemd, NothingIsReloadedAnyMoreWhileItStops) {
+    Daemon daemon(
+        "[service.x]\ncommand = \"@ACTOR@ ignore-term notify READY=1\"\nnotify = true\nstop_timeout = "
+        "\"1h\"\n",
+        {.environment = {{"NOTIFY_SOCKET", "@DIR@/systemd.sock"}}}, Daemon::Prepared{});
+    Systemd systemd(daemon.path("systemd.sock"));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    daemon.signal(SIGTERM);
+    ASSERT_TRUE(daemon.reaches("x", "stopping"));
+    EXPECT_TRUE(systemd.heard("STOPPING=1")) << systemd.told();
+    daemon.signal(SIGHUP);
+    EXPECT_TRUE(eventually([&] { return daemon.log().find("SIGHUP") != std::string::npos; }));
+    daemon.signal(SIGTERM);
+    EXPECT_TRUE(daemon.wait().has_value());
+    EXPECT_EQ(count_of(daemon.log(), " error "), 0U);
+    EXPECT_TRUE(systemd.heard("STOPPING=1"));
+    EXPECT_EQ(systemd.told().find("RELOADING=1"), std::string::npos) << systemd.told();
+    EXPECT_EQ(count_of(systemd.told(), "READY=1"), 1U) << systemd.told();
+}
+
 TEST(UnderSystemd, TheSocketIsTakenOver) {
     Daemon daemon("[service.x]\ncommand = \"@ACTOR@\"\n", {}, Daemon::Prepared{});
     ASSERT_EQ(::mkdir(daemon.path("run").c_str(), 0755), 0);
