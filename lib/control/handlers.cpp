@@ -31,18 +31,18 @@ void refuse(http::Exchange& exchange, const Error& error) {
 Error not_reached(const CommandReply& reply) {
     constexpr std::size_t named_max = 5;
     std::vector<std::string> behind;
-    std::string last;
+    std::string first;
     std::size_t count = 0;
     for (const auto& outcome : reply.services) {
         if (outcome.reached || ++count > named_max) continue;
-        last = outcome.name;
+        if (first.empty()) first = outcome.name;
         behind.push_back(outcome.name + " is " + std::string(to_string(outcome.state)) +
                          (outcome.reason.empty() ? "" : " (" + outcome.reason + ")"));
     }
     if (count > named_max) behind.push_back(std::to_string(count - named_max) + " more");
     const std::string what = behind.empty() ? "not all services got there" : listed(behind);
     const std::string hint =
-        behind.size() == 1 ? "see what it waits for: dpsupctl explain " + last : "see dpsupctl status";
+        behind.size() == 1 ? "more with: dpsupctl explain " + first : "see dpsupctl status";
     if (reply.timed_out) return {"timeout", "the time-out passed first: " + what, hint};
     return {"not_reached", what, hint};
 }

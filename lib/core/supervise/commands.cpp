@@ -85,7 +85,8 @@ std::string how_it_comes_to_run(const Service& service) {
 tl::unexpected<Error> not_running(const Service& service, const std::string& what) {
     return fail("refused",
                 "cannot " + what + " " + service.policy.name + ": it is " +
-                    std::string(to_string(service.state)) + " (" + standing_reason(service) + ")",
+                    (service.state == State::backoff ? "in " : "") + std::string(to_string(service.state)) +
+                    " (" + standing_reason(service) + ")",
                 how_it_comes_to_run(service));
 }
 

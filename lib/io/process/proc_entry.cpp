@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "io/read_file.hpp"
 
@@ -76,8 +77,16 @@ bool read_proc_entry(pid_t pid, ProcEntry& entry) {
     return true;
 }
 
+// The kernel may leave one out whose sibling ends while the list is read (proc(5)): so twice the same, or the last look.
 std::vector<pid_t> own_children() {
-    return children_of(::getpid());
+    constexpr int looks_max = 8;
+    std::vector<pid_t> children = children_of(::getpid());
+    for (int look = 1; look < looks_max; ++look) {
+        std::vector<pid_t> again = children_of(::getpid());
+        if (again == children) break;
+        children = std::move(again);
+    }
+    return children;
 }
 
 std::vector<pid_t> descendants_of(pid_t root) {
