@@ -156,7 +156,7 @@ public:
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-        ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        (void)::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
     }
     ~Systemd() { ::close(fd_); }
     Systemd(const Systemd&) = delete;
