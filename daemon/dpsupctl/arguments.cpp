@@ -1,6 +1,7 @@
 #include "dpsupctl/arguments.hpp"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <vector>
@@ -28,6 +29,7 @@ private:
     void add_reading();
     void add_duration(CLI::App* command, const std::string& flag, std::optional<Duration>& into,
                       const std::string& help);
+    void add_lines(CLI::App* command, const std::string& help);
     void add_names(CLI::App* command, const std::string& help) {
         command->add_option("NAME", options_.names, help);
     }
@@ -52,7 +54,8 @@ Commands::Commands() : app_("Commands dpsupd, the supervisor of this host's serv
         ->capture_default_str();
     app_.add_flag("--json", options_.json, "Print the daemon's JSON, for programs");
     app_.footer(
-        "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 the daemon is not running or does not answer, "
+        "Exit codes: 0 done, 1 refused or failed, 2 usage, 3 the daemon is not running, ends or does not "
+        "answer, "
         "4 not allowed.\nMore about one command: dpsupctl COMMAND --help");
     add_status();
     add_action("start", "Start services",
@@ -99,6 +102,23 @@ void Commands::add_duration(CLI::App* command, const std::string& flag, std::opt
             },
             help)
         ->type_name("DURATION");
+}
+
+void Commands::add_lines(CLI::App* command, const std::string& help) {
+    command
+        ->add_option_function<std::string>(
+            "-n,--lines",
+            [this](const std::string& text) {
+                std::size_t lines = 0;
+                const auto* end = text.data() + text.size();
+                const auto [rest, error] = std::from_chars(text.data(), end, lines);
+                if (error != std::errc{} || rest != end)
+                    throw CLI::ValidationError(dpsup::quoted(text) +
+                                               " is no number of lines: write 0 or more");
+                options_.lines = lines;
+            },
+            help)
+        ->type_name("COUNT");
 }
 
 void Commands::add_status() {
@@ -155,13 +175,12 @@ void Commands::add_reading() {
                      run_logs);
     logs->add_option("NAME", options_.names, "The services")->required();
     logs->add_flag("-f,--follow", options_.follow, "Go on as more is written");
-    logs->add_option("-n,--lines", options_.lines, "Lines of the past; 50 otherwise")->type_name("COUNT");
+    add_lines(logs, "Lines of the past; 50 otherwise");
     auto* events = add("events", "Show what the daemon decided, and why",
                        "Examples:\n  dpsupctl events -n 100\n  dpsupctl events -f web", run_events);
     add_names(events, "Only these services");
     events->add_flag("-f,--follow", options_.follow, "Go on as more happens");
-    events->add_option("-n,--lines", options_.lines, "Decisions of the past; 20 otherwise")
-        ->type_name("COUNT");
+    add_lines(events, "Decisions of the past; 20 otherwise");
     add("version", "Show the versions of dpsupctl and of the daemon", "Example:\n  dpsupctl version",
         run_version);
 }
@@ -221,6 +240,9 @@ Exit Commands::run(int argc, const char* const* argv) {
         const std::string command = word.empty() ? "dpsupctl" : "dpsupctl " + word;
         return report({"usage", problem.what(), "see: " + command + " --help"}, false);
     }
+    if (std::find(options_.names.begin(), options_.names.end(), "") != options_.names.end())
+        return report({"usage", "\"\" is no service's name", "dpsupctl status lists the services"},
+                      options_.json);
     return chosen_(options_);
 }
 

@@ -77,7 +77,10 @@ Result<void> Client::open() {
     parser_ = ReplyParser();
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path_.empty() || path_.size() >= sizeof address.sun_path)
+    if (path_.empty())
+        return fail("usage", "the path of the control socket is empty",
+                    "give one with --socket, or leave it out for the usual one");
+    if (path_.size() >= sizeof address.sun_path)
         return fail("not_running", "no socket can have this path: " + path_,
                     "give a shorter one with --socket");
     std::memcpy(address.sun_path, path_.data(), path_.size());

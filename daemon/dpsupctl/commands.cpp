@@ -40,7 +40,7 @@ std::string action_body(const std::string& action, const Options& options) {
     if (options.wait || options.timeout) body["wait"] = true;
     if (options.timeout) body["timeout"] = format_duration(*options.timeout);
     if (options.stop_timeout) body["stop_timeout"] = format_duration(*options.stop_timeout);
-    if (!options.signal.empty()) body["signal"] = options.signal;
+    if (options.signal) body["signal"] = *options.signal;
     return boost::json::serialize(body);
 }
 
@@ -66,7 +66,11 @@ Exit run_status(const Options& options) {
 }
 
 Exit run_action(const std::string& action, const Options& options) {
-    if (options.all == !options.names.empty())
+    if (options.all && !options.names.empty())
+        return report({"usage", action + ": give either the names of services, or --all, not both",
+                       "see: dpsupctl " + action + " --help"},
+                      options.json);
+    if (!options.all && options.names.empty())
         return report({"usage", action + " what? Give the names of services, or --all",
                        "see: dpsupctl " + action + " --help"},
                       options.json);

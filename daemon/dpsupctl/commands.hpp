@@ -20,7 +20,7 @@ struct Options {
     bool cascade = false;
     std::optional<Duration> timeout;  // of the wait; given: implies wait
     std::optional<Duration> stop_timeout;
-    std::string signal;
+    std::optional<std::string> signal;
     bool watch = false;
     bool follow = false;
     bool dry_run = false;

@@ -67,6 +67,7 @@ Exit follow(const Options& options) {
 
 Exit run_events(const Options& options) {
     if (options.follow) return follow(options);
+    if (options.lines == std::size_t{0}) return print_or_report(options.json ? "{\"decisions\":[]}\n" : "");
     return ask_and_print(options, recent(options), [&](const std::string& body) -> Result<std::string> {
         const auto decisions = read_decisions(body);
         if (!decisions) return tl::unexpected<Error>(decisions.error());

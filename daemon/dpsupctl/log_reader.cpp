@@ -89,8 +89,8 @@ Result<Tail> tail_of(const std::string& path, std::size_t most) {
         tail.lines = whole_lines(text);
         keep_last(tail.lines, most);
     }
-    if (tail.lines.size() < most) {
-        const File before(path + ".1");
+    for (int number = 1; tail.lines.size() < most; ++number) {
+        const File before(path + "." + std::to_string(number));
         if (before.fd() < 0) return tail;
         auto older = whole_lines(end_of_file(before.fd(), size_of(before.fd()), most - tail.lines.size()));
         keep_last(older, most - tail.lines.size());

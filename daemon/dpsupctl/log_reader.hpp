@@ -18,8 +18,8 @@ struct Tail {
     off_t end = 0;  // behind the last whole line of the file
 };
 
-// The last `most` lines of `path`, going on into its rotated predecessor, path.1. A file that is not there is
-// empty.
+// The last `most` lines of `path`, going on into its rotated predecessors, path.1 and so on. A file that is not
+// there is empty.
 [[nodiscard]] Result<Tail> tail_of(const std::string& path, std::size_t most);
 
 // The same from wherever the output is; empty where it cannot be read.

@@ -12,7 +12,7 @@ enum class Exit : int {
     done = 0,
     failed = 1,  // the daemon refused, or the thing failed
     usage = 2,
-    unreachable = 3,  // the daemon is not running, or does not answer
+    unreachable = 3,  // the daemon is not running, ends or does not answer
     not_allowed = 4,
 };
 

@@ -1,6 +1,8 @@
 #include "dpsupctl/watch.hpp"
 
 #include <algorithm>
+#include <map>
+#include <string_view>
 #include <thread>
 
 #include "dpsupctl/asking.hpp"
@@ -37,6 +39,18 @@ Result<void> draw(const StatusView& status) {
     return print(frame(watch_text(status, screen, wall_now()), screen));
 }
 
+bool moves_on(const ServiceView& service) {
+    return service.state == "starting" || service.state == "unhealthy";
+}
+
+// A failure is passed over: the stream tells of it.
+void ask_reasons(StatusView& status, const Options& options) {
+    if (std::none_of(status.services.begin(), status.services.end(), moves_on)) return;
+    const auto body = ask(options, {.target = "/v1/status"});
+    if (!body) return;
+    if (const auto later = read_status(*body)) take_reasons(status, *later);
+}
+
 // Shows one stream until it ends; then the error says why.
 Error follow(Client& client, const Options& options) {
     StatusView status;
@@ -58,6 +72,7 @@ Error follow(Client& client, const Options& options) {
         const auto now = std::chrono::steady_clock::now();
         const auto age = now - drawn_at;
         if ((changed && age >= redraw_least) || (ages && age >= age_step)) {
+            if (!changed) ask_reasons(status, options);
             if (auto drawn = draw(status); !drawn) return drawn.error();
             drawn_at = now;
             changed = false;
@@ -90,6 +105,17 @@ bool take_event(StatusView& status, const EventView& event, const std::vector<st
         *place = *event.status;
     }
     return true;
+}
+
+void take_reasons(StatusView& status, const StatusView& later) {
+    std::map<std::string_view, const ServiceView*> known;
+    for (const ServiceView& service : later.services) known.emplace(service.name, &service);
+    for (ServiceView& service : status.services) {
+        const auto found = known.find(service.name);
+        if (found == known.end() || !moves_on(service)) continue;
+        const ServiceView& now = *found->second;
+        if (now.state == service.state && now.restarts == service.restarts) service = now;
+    }
 }
 
 // A daemon that restarts is no reason to stop watching it; one that was never there is.

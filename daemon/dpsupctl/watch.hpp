@@ -12,4 +12,7 @@ namespace dpsup::ctl {
 // none: all. Pure.
 bool take_event(StatusView& status, const EventView& event, const std::vector<std::string>& names);
 
+// What a service that is not well waits for moves on without an event: takes it out of a later status. Pure.
+void take_reasons(StatusView& status, const StatusView& later);
+
 }  // namespace dpsup::ctl

@@ -5,19 +5,27 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <cstdio>
+#include <memory>
 #include <optional>
 #include <random>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
+#include "base/hash.hpp"
+#include "base/text.hpp"
 #include "control/api.hpp"
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
+#include "io/state/directory_lock.hpp"
 #include "io/state/run_log.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
+#include "io/workers.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
 
@@ -42,8 +50,18 @@ Result<void> make_directory(const std::string& path) {
         const std::string part = path.substr(0, end);
         if (::mkdir(part.c_str(), 0755) != 0 && errno != EEXIST)
             return fail("no_directory", "create " + part + ": " + std::generic_category().message(errno));
-        if (end == std::string::npos) return {};
+        if (end != std::string::npos) continue;
+        struct stat about{};
+        if (::stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return {};
+        return fail("no_directory", path + " is no directory");
     }
+}
+
+// Says which key named the path that was no good.
+tl::unexpected<Error> about_key(const std::string& key, const std::string& path, Error error) {
+    error.message = "[daemon] " + key + " = " + dpsup::quoted(path) + ": " + error.message;
+    if (error.hint.empty()) error.hint = "set " + key + " to a directory that dpsupd can create and write to";
+    return tl::unexpected(std::move(error));
 }
 
 // Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
@@ -85,22 +103,45 @@ io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimi
     else
         log_info(root.reason);
     options.cgroup_root = root.path;
+    options.instance = std::to_string(fnv1a(daemon.state_dir)) + "-" + io::boot_id();
     return options;
 }
 
-control::Roles make_roles(const config::Control& control) {
-    control::Roles roles(control, geteuid());
+void warn_of(const control::Roles& roles) {
     for (const std::string& warning : roles.warnings()) log_warning(warning);
-    return roles;
+}
+
+// In a thread: groups are looked up by name, and a directory service may be slow or never answer. Until it has, the
+// roles stay what they are.
+void look_up_roles(io::Workers& workers, control::Api& api, const config::Control& control) {
+    const auto roles = std::make_shared<std::optional<control::Roles>>();
+    const auto look_up = [roles, control] { roles->emplace(control, geteuid()); };
+    const auto take = [roles, &api] {
+        if (!*roles) return;
+        warn_of(**roles);
+        api.set_roles(std::move(**roles));
+    };
+    if (!workers.submit(look_up, take)) log_warning("cannot look up the groups of [control]: apply again");
+}
+
+tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
+    return fail("cannot_start", std::string("cannot start: ") + error.what(),
+                "where it is threads that are missing, see the limits of tasks: ulimit -u, TasksMax=");
 }
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile) {
+Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile,
+                bool& started) {
     const config::Daemon paths = config.daemon;
     const bool by_systemd = io::started_by_systemd();
-    if (Result<void> made = make_directory(paths.runtime_dir); !made) return tl::unexpected(made.error());
+    if (Result<void> made = make_directory(paths.runtime_dir); !made)
+        return about_key("runtime_dir", paths.runtime_dir, made.error());
     Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
-    if (!store) return tl::unexpected(store.error());
+    if (!store) return about_key("state_dir", paths.state_dir, store.error());
+    // Else its services' reports would go to whichever daemon came last.
+    const Result<io::UniqueFd> runtime_lock =
+        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
+    if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket);
@@ -116,14 +157,19 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));
     EngineBackend backend(engine, applier, memory);
-    control::Api api(backend, make_roles(applier.catalogue().config().control), DPSUP_VERSION);
-    applier.on_applied([&api](const config::Config& applied) {
+    control::Roles roles(applier.catalogue().config().control, geteuid());
+    warn_of(roles);
+    control::Api api(backend, std::move(roles), DPSUP_VERSION);
+    io::Workers look_ups(context, 1);
+    applier.on_applied([&](const config::Config& applied) {
         set_log_level(applied.daemon.log_level);
-        api.set_roles(make_roles(applied.control));
+        look_up_roles(look_ups, api, applied.control);
     });
-    io::http::Server server(context, std::move(*listener), api);
+    io::http::Server server(context, std::move(*listener), api,
+                            io::http::limits_for(io::descriptor_limit().rlim_cur));
     Lifecycle lifecycle(context, engine, applier);
     lifecycle.ready();
+    started = true;
     applier.start();
     context.run();
     server.stop();
@@ -131,14 +177,31 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
     return lifecycle.was_forced() ? 1 : 0;
 }
 
+// Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
+// std::system_error, or Boost's own, which have this base in common.
+Result<int> run_if_it_starts(const std::string& config_file, config::Config config, const rlimit64& nofile) {
+    bool started = false;
+    try {
+        return run(config_file, std::move(config), nofile, started);
+    } catch (const std::runtime_error& error) {
+        if (started) throw;
+        return cannot_start(error);
+    }
+}
+
 }  // namespace
 
 int run_daemon(const std::string& config_file, config::Config config) {
-    set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
-               config.daemon.log_level);
+    try {
+        set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
+                   config.daemon.log_level);
+    } catch (const std::runtime_error& error) {
+        std::fputs(("dpsupd: " + cannot_start(error).value().message + "\n").c_str(), stderr);
+        return 1;
+    }
     const rlimit64 started_with = io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    const Result<int> ended = run(config_file, std::move(config), started_with);
+    const Result<int> ended = run_if_it_starts(config_file, std::move(config), started_with);
     if (!ended) log_error(ended.error());
     const int code = ended.value_or(1);
     if (!close_log()) ::_exit(code);

@@ -19,7 +19,9 @@ Engine::Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& mem
     : context_(context),
       memory_(memory),
       supervisor_(seed),
-      world_(context, [this](core::ServiceEvent event) { post(std::move(event)); }),
+      world_(
+          context, [this](core::ServiceEvent event) { post(std::move(event)); },
+          [this](const std::string& service, const std::string& message) { warn(service, message); }),
       recorder_(std::move(runs), supervisor_, world_),
       waits_(context, supervisor_),
       timer_(context) {}
@@ -64,6 +66,20 @@ void Engine::tell(const core::Note& note) {
     decision.reason = note.reason;
     log_decision(decision);
     decisions_.add(note.service, std::move(decision));
+}
+
+// In the log, and in what explain tells of the service.
+void Engine::warn(const std::string& name, const std::string& message) {
+    log_service_warning(name, message);
+    const core::Service* service = supervisor_.find(name);
+    if (service == nullptr) return;
+    control::Decision remark;
+    remark.at = io::wall_now();
+    remark.service = name;
+    remark.from = service->state;
+    remark.to = service->state;
+    remark.reason = message;
+    decisions_.add(service->id, std::move(remark));
 }
 
 void Engine::remember(ServiceId id) {

@@ -49,15 +49,16 @@ public:
 private:
     void drain();
     void tell(const core::Note& note);
+    void warn(const std::string& name, const std::string& message);
     void remember(ServiceId id);
     void arm_timer();
 
     boost::asio::io_context& context_;
     Memory& memory_;
     core::Supervisor supervisor_;
+    DecisionLog decisions_;  // before what may warn
     World world_;
     Recorder recorder_;
-    DecisionLog decisions_;
     Waits waits_;
     std::deque<core::Event> mailbox_;
     bool draining_ = false;

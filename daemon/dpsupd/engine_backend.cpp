@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "control/errors.hpp"
 #include "explain.hpp"
 
 namespace dpsup {
@@ -32,7 +33,7 @@ control::ServiceStatus EngineBackend::status_from(const core::Service& service) 
     status.restarts = service.restarts;
     status.since = Engine::on_the_wall(service.since);
     status.health = service.health();
-    status.reason = service.reason;
+    status.reason = core::standing_reason(service);
     status.status_text = engine_.world().status_text(service.id);
     return status;
 }
@@ -51,10 +52,7 @@ control::HostStatus EngineBackend::status() const {
 Error EngineBackend::unknown_service(const std::string& name) const {
     std::vector<std::string_view> names;
     for (const auto& [known, id] : applier_.catalogue().ids()) names.push_back(known);
-    const std::string_view near = dpsup::nearest(name, names);
-    return {
-        "unknown_service", "there is no service " + dpsup::quoted(name),
-        near.empty() ? "dpsupctl status lists the services" : "did you mean " + dpsup::quoted(near) + "?"};
+    return control::unknown_service(name, names);
 }
 
 Result<control::ServiceStatus> EngineBackend::status_of(const std::string& name) const {
@@ -131,7 +129,7 @@ control::CommandReply EngineBackend::outcome(const std::vector<core::Target>& ta
         one.name = names[i];
         one.reached = !waited || core::look(targets[i], service) == core::TargetOutcome::reached;
         one.state = service == nullptr ? core::State::stopped : service->state;
-        one.reason = service == nullptr ? "removed from the configuration" : service->reason;
+        one.reason = service == nullptr ? "removed from the configuration" : core::standing_reason(*service);
         if (!one.reached && targets[i].verb == core::Verb::reload && service != nullptr && service->run)
             one.reason = service->run->reload_failure;
         reply.services.push_back(std::move(one));
@@ -161,16 +159,19 @@ void EngineBackend::command(control::CommandRequest request,
             warnings.push_back("done, but it cannot be remembered if dpsupd is started anew: " +
                                error->message);
         const auto answer = [this, targets, names, warnings, waited = request.wait,
-                             reply = std::move(reply)](bool timed_out) {
+                             reply = std::move(reply)](Waits::End end) {
+            if (end == Waits::End::shutting_down)
+                return reply(fail("shutting_down", "dpsupd is shutting down, and starts nothing any more",
+                                  "start dpsupd again, then repeat the command"));
             control::CommandReply made = outcome(targets, names, waited);
             made.warnings = warnings;
-            made.timed_out = timed_out;
+            made.timed_out = end == Waits::End::timed_out;
             reply(std::move(made));
         };
         if (request.wait)
             engine_.waits().add(targets, request.wait_timeout.value_or(wait_timeout_default), alive, answer);
         else
-            answer(false);
+            answer(Waits::End::reached_or_missed);
     });
 }
 

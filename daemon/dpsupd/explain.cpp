@@ -28,8 +28,8 @@ std::string root_cause(const core::Service& service, const core::Supervisor& sup
         const core::Dependency* dependency = first_unmet(*at, supervisor);
         const core::Service* next = dependency == nullptr ? nullptr : supervisor.find(dependency->service);
         if (next == nullptr) break;
-        text += " " + next->policy.name + " is " + std::string(to_string(next->state)) + ": " + next->reason +
-                ".";
+        text += " " + next->policy.name + " is " + std::string(to_string(next->state)) + ": " +
+                core::standing_reason(*next) + ".";
         at = next;
     }
     return text;
@@ -37,7 +37,7 @@ std::string root_cause(const core::Service& service, const core::Supervisor& sup
 
 std::string summary_of(const core::Service& service, const core::Supervisor& supervisor) {
     return service.policy.name + " is " + std::string(to_string(service.state)) + " since " +
-           format_duration_rounded(io::now() - service.since) + ": " + service.reason + "." +
+           format_duration_rounded(io::now() - service.since) + ": " + core::standing_reason(service) + "." +
            root_cause(service, supervisor);
 }
 

@@ -4,8 +4,8 @@
 #include <csignal>
 #include <utility>
 
+#include "base/signals.hpp"
 #include "base/units.hpp"
-#include "core/supervise/words.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -47,12 +47,13 @@ void Lifecycle::await_signal() {
 
 void Lifecycle::take_signal(int signal) {
     if (signal == SIGHUP) {
-        reload();
+        if (phase_ == Phase::running) return reload();
+        log_info("SIGHUP changes nothing any more: stopping");
         return;
     }
     switch (phase_) {
         case Phase::running:
-            begin_stop(core::signal_name(signal));
+            begin_stop(signal_name(signal));
             return;
         case Phase::stopping:
             // A person at the terminal who asks twice means it; systemd asks once.
@@ -73,7 +74,8 @@ void Lifecycle::reload() {
         else
             log_info("applied the configuration: " + std::to_string(reply->operations.size()) +
                      " operations");
-        systemd_.ready(summary());
+        // Else systemd would take us for running again.
+        if (phase_ == Phase::running) systemd_.ready(summary());
     });
 }
 

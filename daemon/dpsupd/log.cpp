@@ -61,7 +61,7 @@ void queue_for_journal(spdlog::level::level_enum level, std::vector<std::string>
     if (!spdlog::should_log(level)) return;
     fields.push_back("PRIORITY=" + std::to_string(syslog_priority(level)));
     std::size_t bytes = 0;
-    for (const std::string& field : fields) bytes += sizeof field + field.size();
+    for (const std::string& field : fields) bytes += sizeof(std::string) + field.size();
     queue->push(bytes, [fields = std::move(fields)] { send_to_journal(fields); });
 }
 

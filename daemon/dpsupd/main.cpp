@@ -1,19 +1,34 @@
 // dpsupd: reads the configuration, opens everything, and runs the loop until it is told to end.
 #include <malloc.h>
+#include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <string>
+#include <vector>
 
+#include "base/text.hpp"
 #include "base/time.hpp"
 #include "config/load.hpp"
 #include "daemon.hpp"
+#include "io/standard_descriptors.hpp"
 
 namespace {
 
 // sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the file.
 constexpr int exit_config = 78;
+
+// As dpsupctl has it.
+constexpr int exit_usage = 2;
+
+int used_wrongly(const CLI::App& app, const CLI::ParseError& problem) {
+    const std::vector<std::string> left = app.remaining();
+    const std::string what =
+        left.empty() ? problem.what() : dpsup::quoted(left.front()) + " means nothing to dpsupd";
+    std::fprintf(stderr, "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check]\n", what.c_str());
+    return exit_usage;
+}
 
 int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
     std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
@@ -22,13 +37,27 @@ int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
     return 0;
 }
 
+// Whatever our parent has left us: descriptors, umask and signals as everything below expects them.
+void clear_inheritance() {
+    dpsup::io::fill_standard_descriptors(O_WRONLY);
+    // Services of other users go through our directories; each service has its umask from the configuration.
+    ::umask(022);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    std::signal(SIGCHLD, SIG_DFL);
+    // Whoever read our output may leave (`dpsupd 2>&1 | head`), or a file may reach its limit, and the services go on.
+    // They get the defaults back.
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+    clear_inheritance();
     // One loop does the work; an arena for each helper thread would only cost memory.
     mallopt(M_ARENA_MAX, 1);
-    // Whoever read our output may leave (`dpsupd 2>&1 | head`), and the services go on. They get its default back.
-    std::signal(SIGPIPE, SIG_IGN);
 
     CLI::App app{
         "dpsupd supervises the services of a host: starts them in dependency order, watches and restarts "
@@ -40,7 +69,13 @@ int main(int argc, char** argv) {
     app.add_flag("--check", check_only,
                  "Read and check the configuration, say what is wrong with it, and end");
     app.set_version_flag("--version", "dpsupd " DPSUP_VERSION);
-    CLI11_PARSE(app, argc, argv);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& asked) {  // --help, --version
+        return app.exit(asked);
+    } catch (const CLI::ParseError& problem) {
+        return used_wrongly(app, problem);
+    }
 
     dpsup::config::LoadOutcome outcome =
         dpsup::config::load(config_file, dpsup::config::process_environment());

@@ -26,7 +26,8 @@ public:
 
 private:
     void record(ServiceId id);
-    [[nodiscard]] std::uint64_t start_on_record(const std::string& name, const core::Snapshot& snapshot) const;
+    [[nodiscard]] std::uint64_t start_on_record(const std::string& name,
+                                                const core::Snapshot& snapshot) const;
     void flush();
 
     io::RunLog log_;

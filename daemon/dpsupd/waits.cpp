@@ -7,8 +7,8 @@ namespace dpsup {
 
 void Waits::add(std::vector<core::Target> targets, Duration timeout, std::weak_ptr<void> alive, Done done) {
     Wait wait{std::move(targets), std::move(alive), std::move(done), boost::asio::steady_timer(context_)};
-    if (is_over(wait)) {
-        wait.done(false);
+    if (const std::optional<End> end = end_of(wait)) {
+        wait.done(*end);
         return;
     }
     const std::uint64_t number = ++last_;
@@ -19,30 +19,34 @@ void Waits::add(std::vector<core::Target> targets, Duration timeout, std::weak_p
         if (cancelled || found == waits_.end()) return;
         const Wait late = std::move(found->second);
         waits_.erase(found);
-        late.done(true);
+        late.done(End::timed_out);
     });
     waits_.emplace(number, std::move(wait));
 }
 
 void Waits::look() {
-    std::vector<Wait> over;
+    std::vector<std::pair<Wait, End>> over;
     for (auto place = waits_.begin(); place != waits_.end();) {
         Wait& wait = place->second;
-        if (!wait.alive.expired() && !is_over(wait)) {
+        const std::optional<End> end = end_of(wait);
+        if (!wait.alive.expired() && !end) {
             ++place;
             continue;
         }
-        over.push_back(std::move(wait));
+        over.emplace_back(std::move(wait), end.value_or(End::timed_out));
         place = waits_.erase(place);
     }
-    for (const Wait& wait : over)
-        if (!wait.alive.expired()) wait.done(false);
+    for (const auto& [wait, end] : over)
+        if (!wait.alive.expired()) wait.done(end);
 }
 
-bool Waits::is_over(const Wait& wait) const {
-    return std::ranges::none_of(wait.targets, [&](const core::Target& target) {
+std::optional<Waits::End> Waits::end_of(const Wait& wait) const {
+    const auto pending = std::ranges::find_if(wait.targets, [&](const core::Target& target) {
         return core::look(target, supervisor_.find(target.service)) == core::TargetOutcome::pending;
     });
+    if (pending == wait.targets.end()) return End::reached_or_missed;
+    const bool ends = pending->verb == core::Verb::stop || pending->verb == core::Verb::kill;
+    return supervisor_.shutting_down() && !ends ? std::optional(End::shutting_down) : std::nullopt;
 }
 
 }  // namespace dpsup

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/supervise/supervisor.hpp"
@@ -15,8 +17,13 @@ namespace dpsup {
 
 class Waits {
 public:
-    // Called once, when no target is pending any more, or with true when the time is up.
-    using Done = std::function<void(bool timed_out)>;
+    enum class End : std::uint8_t {
+        reached_or_missed,  // no target is pending any more
+        timed_out,
+        shutting_down,  // dpsupd starts nothing any more, and something was to be started
+    };
+    // Called once.
+    using Done = std::function<void(End end)>;
 
     Waits(boost::asio::io_context& context, const core::Supervisor& supervisor)
         : context_(context), supervisor_(supervisor) {}
@@ -35,7 +42,8 @@ private:
         boost::asio::steady_timer timer;
     };
 
-    [[nodiscard]] bool is_over(const Wait& wait) const;
+    // Nothing: it goes on.
+    [[nodiscard]] std::optional<End> end_of(const Wait& wait) const;
 
     boost::asio::io_context& context_;
     const core::Supervisor& supervisor_;

@@ -37,12 +37,13 @@ bool has_log_probe(const config::Service& service) {
 
 }  // namespace
 
-World::World(boost::asio::io_context& context, Sink sink) : context_(context), sink_(std::move(sink)) {}
+World::World(boost::asio::io_context& context, Sink sink, Warnings warnings)
+    : context_(context), sink_(std::move(sink)), warnings_(std::move(warnings)) {}
 
 Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
     cgroup_root_ = options.cgroup_root;
-    auto processes = io::ProcessHost::create(context_, std::move(options), sink_, log_service_warning);
+    auto processes = io::ProcessHost::create(context_, std::move(options), sink_, warnings_);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
     const auto exec = [this](const io::ExecRequest& request, io::ExecEvents events) {

@@ -18,7 +18,10 @@ class World {
 public:
     using Sink = std::function<void(core::ServiceEvent)>;
 
-    World(boost::asio::io_context& context, Sink sink);
+    // What people must know of a service (by name) or of them all (""), beside what the brain decides.
+    using Warnings = std::function<void(const std::string& service, const std::string& message)>;
+
+    World(boost::asio::io_context& context, Sink sink, Warnings warnings);
 
     // Before anything else; fails where processes cannot be supervised at all.
     [[nodiscard]] Result<void> open(io::ProcessHostOptions options);
@@ -54,6 +57,7 @@ private:
 
     boost::asio::io_context& context_;
     Sink sink_;
+    Warnings warnings_;
     std::unordered_map<ServiceId, io::ServiceConfig> configs_;
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
     std::unordered_map<ServiceId, io::AdoptedProcess> expected_;

@@ -18,8 +18,11 @@ std::optional<int> parse_number(std::string_view text) {
     return number;
 }
 
+// Those between the standard ones and SIGRTMIN are the C library's own: it would cancel a thread, or worse.
 std::optional<int> in_range(std::optional<int> signal) {
-    return signal && *signal >= 1 && *signal <= SIGRTMAX ? signal : std::nullopt;
+    const bool standard = signal && *signal >= 1 && *signal < standard_signals_end;
+    const bool real_time = signal && *signal >= SIGRTMIN && *signal <= SIGRTMAX;
+    return standard || real_time ? signal : std::nullopt;
 }
 
 }  // namespace

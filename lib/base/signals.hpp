@@ -7,7 +7,7 @@
 
 namespace dpsup {
 
-// The signal's number, 1 to SIGRTMAX; nothing where `text` names none.
+// The signal's number; nothing where `text` names none that may be sent (the C library keeps 32 and 33 for itself).
 [[nodiscard]] std::optional<int> parse_signal(std::string_view text);
 
 // "SIGINT", "SIGRTMIN+3"; "signal 99" for a number that is none.

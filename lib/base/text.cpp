@@ -28,8 +28,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::string_view nearest(std::string_view word, std::span<const std::string_view> candidates) {
     constexpr std::size_t word_length_max = 64;  // bounds the work on hostile input
     if (word.size() > word_length_max) return {};
+    constexpr std::size_t beginning_min = 3;  // two letters say too little
     std::string_view best;
-    std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+    if (word.size() >= beginning_min)
+        for (const auto candidate : candidates)
+            if (candidate.starts_with(word) && (best.empty() || candidate.size() < best.size()))
+                best = candidate;
+    if (!best.empty()) return best;
+    std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (const auto candidate : candidates) {
         const std::size_t edits = distance(word, candidate);
         if (edits < best_distance && edits < std::max(word.size(), candidate.size())) {
@@ -49,21 +55,31 @@ std::string listed(const std::vector<std::string>& words) {
     return text;
 }
 
-std::string quoted(std::string_view word) {
-    std::string text = "\"";
-    for (const char c : word) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+std::string escaped(std::string_view text) {
+    std::string visible;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : '\0');
+        const bool c1 = byte == 0xc2 && next >= 0x80 && next < 0xa0;  // U+0080 to U+009F
+        if (byte < 0x20 || byte == 0x7f || c1) {
             std::array<char, 8> escape{};
-            std::snprintf(escape.data(), escape.size(), "\\x%02x", static_cast<unsigned char>(c));
-            text += escape.data();
-        } else if (c == '"' || c == '\\') {
-            text += '\\';
-            text += c;
+            std::snprintf(escape.data(), escape.size(), "\\x%02x", c1 ? next : byte);
+            visible += escape.data();
+            if (c1) ++i;
         } else {
-            text += c;
+            visible += text[i];
         }
     }
-    return text + '"';
+    return visible;
+}
+
+std::string Quoted::operator()(std::string_view word) const {
+    std::string text;
+    for (const char c : word) {
+        if (c == '"' || c == '\\') text += '\\';
+        text += c;
+    }
+    return '"' + escaped(text) + '"';
 }
 
 }  // namespace dpsup

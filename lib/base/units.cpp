@@ -119,7 +119,7 @@ std::string format_duration(Duration duration) {
 
 std::string format_duration_rounded(Duration duration) {
     const double seconds = std::chrono::duration<double>(duration).count();
-    if (seconds < 0.001) return printed("%.0f%s", seconds * 1e6, "us");
+    if (seconds < 0.0005) return "0s";
     if (seconds < 1) return printed("%.0f%s", seconds * 1e3, "ms");
     if (seconds < 10) return printed("%.1f%s", seconds, "s");
     if (seconds < 60) return printed("%.0f%s", seconds, "s");

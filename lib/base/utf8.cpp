@@ -3,11 +3,10 @@
 #include <cstdint>
 
 namespace dpsup {
-namespace {
 
-// The length of the well-formed sequence that `text` begins with; 0 where it is broken (RFC 3629: no overlong
-// form, no surrogate, nothing past U+10FFFF).
-std::size_t sequence_length(std::string_view text) {
+// RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF.
+std::size_t utf8_length(std::string_view text) {
+    if (text.empty()) return 0;
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
     const std::uint8_t lead = byte(0);
     if (lead < 0x80) return 1;
@@ -24,11 +23,9 @@ std::size_t sequence_length(std::string_view text) {
     return broken ? 0 : length;
 }
 
-}  // namespace
-
 bool is_utf8(std::string_view text) {
     while (!text.empty()) {
-        const std::size_t length = sequence_length(text);
+        const std::size_t length = utf8_length(text);
         if (length == 0) return false;
         text.remove_prefix(length);
     }
@@ -38,7 +35,7 @@ bool is_utf8(std::string_view text) {
 std::string made_utf8(std::string_view text) {
     std::string made;
     while (!text.empty()) {
-        const std::size_t length = sequence_length(text);
+        const std::size_t length = utf8_length(text);
         made += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
         text.remove_prefix(length == 0 ? 1 : length);
     }

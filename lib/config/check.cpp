@@ -91,6 +91,11 @@ void check_signals(Reading& reading, const Node& table, const Service& service) 
     if (std::ranges::find(useless, service.policy.stop_signal) != useless.end())
         reading.error(*table.find("stop_signal"),
                       signal_name(service.policy.stop_signal) + " does not end a process");
+    const auto* reload = std::get_if<ReloadSignal>(&service.process.reload);
+    if (reload != nullptr && (reload->signal == SIGKILL || reload->signal == SIGSTOP))
+        reading.error(*table.find("reload"),
+                      signal_name(reload->signal) + " makes no process read its configuration again",
+                      "name the signal that its manual names, which is mostly \"HUP\"");
 }
 
 }  // namespace

@@ -2,20 +2,22 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+
 namespace dpsup::config {
 
 std::string render(const Diagnostic& diagnostic) {
     std::string text;
     if (!diagnostic.place.file.empty()) {
-        text = diagnostic.place.file;
+        text = escaped(diagnostic.place.file);
         if (diagnostic.place.line > 0)
             text +=
                 ":" + std::to_string(diagnostic.place.line) + ":" + std::to_string(diagnostic.place.column);
         text += ": ";
     }
     text += diagnostic.severity == Severity::error ? "error: " : "warning: ";
-    text += diagnostic.message;
-    if (!diagnostic.hint.empty()) text += "\n    hint: " + diagnostic.hint;
+    text += escaped(diagnostic.message);
+    if (!diagnostic.hint.empty()) text += "\n    hint: " + escaped(diagnostic.hint);
     return text;
 }
 

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "base/hash.hpp"
 #include "config/read_file.hpp"
 
 namespace dpsup::config {
@@ -46,11 +47,7 @@ private:
 }  // namespace
 
 std::uint64_t digest_of(std::string_view content) {
-    std::uint64_t hash = 0xcbf29ce484222325U;
-    for (const char c : content) {
-        hash ^= static_cast<unsigned char>(c);
-        hash *= 0x100000001b3U;
-    }
+    const std::uint64_t hash = fnv1a(content);
     return hash == 0 ? 1 : hash;
 }
 

@@ -152,7 +152,10 @@ public:
         if (auto* table = std::get_if<Table>(&node.value))
             for (Entry& entry : *table) visit(entry.value);
         else if (auto* array = std::get_if<Array>(&node.value))
-            for (Node& element : *array) visit(element);
+            for (Node& element : *array) {
+                visit(element);
+                node.told = node.told || element.told;
+            }
         else if (auto* text = std::get_if<std::string>(&node.value);
                  text != nullptr && text->find('$') != std::string::npos)
             expand(node, *text);
@@ -169,6 +172,7 @@ private:
             findings_.warning(node.position,
                               "the variable " + name + " is not set; it stands for nothing here",
                               "set it in dpsupd's environment, or write ${" + name + ":-} if that is meant");
+        node.told = expansion.problem.has_value();
         if (expansion.problem)
             findings_.error(node.position, expansion.problem->message, expansion.problem->hint);
         total_ += result.size();

@@ -81,7 +81,8 @@ constexpr std::array rows{
     target_row<Command, &Probe::exec, &ExecProbe::command>(
         {.name = "exec",
          .doc = "Runs this command as the service runs, with its environment; exit code 0 passes. Written as "
-                "command is.",
+                "command is. Where it fails, the first line of its output is shown as it is, in the log, by "
+                "explain and by the API: it must hold no secret.",
          .example = R"(["/usr/bin/redis-cli", "ping"])"}),
     target_row<Bytes, &Probe::postgres, &PostgresProbe::conninfo>(
         {.name = "postgres",

@@ -37,12 +37,19 @@ Result<std::vector<fs::path>> further_files(const fs::path& folder) {
     return files;
 }
 
-void read_source(const fs::path& file, std::string hint, std::vector<Source>& sources,
-                 std::vector<Diagnostic>& problems) {
+std::string hint_about(const std::string& code) {
+    if (code == "missing") return "name another file, or write this one";
+    if (code == "not_allowed") return "use sudo, or give its reader the right to read it";
+    if (code == "directory") return "name the file in it, such as dpsup.toml";
+    if (code == "not_a_file") return "the configuration must be a plain file";
+    if (code == "too_large") return "split it into several files in conf.d";
+    return {};
+}
+
+void read_source(const fs::path& file, std::vector<Source>& sources, std::vector<Diagnostic>& problems) {
     auto text = read_file(file.string(), file_size_max);
     if (!text) {
-        problems.push_back(error_about(file, text.error()));
-        if (problems.back().hint.empty()) problems.back().hint = std::move(hint);
+        problems.push_back(error_about(file, {"", text.error().message, hint_about(text.error().code)}));
         return;
     }
     sources.push_back({file.string(), std::move(*text)});
@@ -58,11 +65,16 @@ LoadOutcome load_files(const fs::path& main_file, const Environment& environment
                        const LoadOptions& options) {
     std::vector<Source> sources;
     LoadOutcome outcome;
-    read_source(main_file, "name another file with --config, or write this one", sources,
-                outcome.diagnostics);
+    if (main_file.empty()) {
+        outcome.diagnostics.push_back(
+            error_about({}, {"", "the configuration file's path is empty", "name a file"}));
+        return outcome;
+    }
+    read_source(main_file, sources, outcome.diagnostics);
+    if (!outcome.diagnostics.empty()) return outcome;
     const fs::path folder = main_file.parent_path() / "conf.d";
     if (auto files = further_files(folder))
-        for (const fs::path& file : *files) read_source(file, {}, sources, outcome.diagnostics);
+        for (const fs::path& file : *files) read_source(file, sources, outcome.diagnostics);
     else
         outcome.diagnostics.push_back(error_about(folder, files.error()));
     if (!outcome.diagnostics.empty()) return outcome;

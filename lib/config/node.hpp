@@ -31,6 +31,7 @@ struct DateTime {};                // TOML has them; nothing here takes one
 struct Node {
     std::variant<Table, Array, std::string, std::int64_t, double, bool, DateTime> value;
     Position position;
+    bool told = false;          // what is wrong with it was told already: one of its variables has no value
     bool has_variable = false;  // a string that held a ${VAR}: it may stand for a number or a boolean
 
     [[nodiscard]] const Table* table() const { return std::get_if<Table>(&value); }

@@ -41,6 +41,15 @@ std::string upper(std::string_view text) {
     return result;
 }
 
+// All begin alike, which makes unlike ones look near.
+std::string capability_meant(std::string_view name) {
+    constexpr std::string_view prefix = "CAP_";
+    std::array<std::string_view, capability_names.size()> words;
+    for (std::size_t i = 0; i < words.size(); ++i) words.at(i) = capability_names.at(i).substr(prefix.size());
+    const std::string_view near = nearest(name.substr(prefix.size()), words);
+    return near.empty() ? "" : "did you mean " + std::string(prefix) + std::string(near) + "?";
+}
+
 std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
     const std::string_view near = nearest(word, known);
     return near.empty() ? "" : "did you mean " + std::string(near) + "?";
@@ -75,7 +84,7 @@ std::optional<Rlimit> read_pair(Reading& reading, const Node& node) {
     const auto low = read_amount(reading, *soft);
     const auto high = read_amount(reading, *hard);
     if (low && high && *low > *high) reading.error(node, "the soft limit is above the hard limit");
-    if (reading.mistakes() != before) return std::nullopt;
+    if (!low || !high || reading.mistakes() != before) return std::nullopt;
     return Rlimit{*low, *high};
 }
 
@@ -127,8 +136,7 @@ void Capabilities::read(Reading& reading, const Node& node, std::optional<std::v
         std::string name = upper(*element.string());
         if (!name.starts_with("CAP_")) name.insert(0, "CAP_");
         if (std::ranges::find(capability_names, name) == capability_names.end())
-            reading.error(element, quoted(*element.string()) + " is no capability",
-                          did_you_mean(name, capability_names));
+            reading.error(element, quoted(*element.string()) + " is no capability", capability_meant(name));
         else if (std::ranges::find(names, name) == names.end())
             names.push_back(std::move(name));
     }

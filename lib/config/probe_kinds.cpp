@@ -1,5 +1,7 @@
 #include "config/probe_kinds.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cctype>
 #include <charconv>
@@ -25,6 +27,29 @@ bool is_token(std::string_view text) {
     });
 }
 
+// What is wrong with "user@host:port" of a URL; empty: nothing.
+std::string_view wrong_with_authority(std::string_view authority) {
+    if (const auto at = authority.rfind('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+    const bool brackets = authority.starts_with('[');
+    const auto end = brackets ? authority.find(']') : authority.find(':');
+    if (brackets && end == std::string_view::npos) return "the URL's \"[\" has no \"]\"";
+    const std::string_view host = brackets ? authority.substr(1, end - 1) : authority.substr(0, end);
+    std::string_view rest = end == std::string_view::npos ? "" : authority.substr(end + (brackets ? 1 : 0));
+    if (host.empty()) return "the URL has no host";
+    in6_addr ignored{};
+    const std::string address(host.substr(0, host.find('%')));  // without its zone
+    if (brackets && inet_pton(AF_INET6, address.c_str(), &ignored) != 1)
+        return "the URL's brackets hold no IPv6 address";
+    if (!brackets && rest.find(':', 1) != std::string_view::npos)
+        return "the URL's IPv6 address needs brackets: http://[::1]:8080/";
+    if (host.find_first_of("[]<>{}|\\^`\"") != std::string_view::npos)
+        return "the URL's host holds a character that no host has";
+    if (rest.empty() || rest == ":") return {};
+    if (rest.front() != ':' || !parse_port(rest.substr(1)))
+        return "the URL's port is no number from 1 to 65535";
+    return {};
+}
+
 bool has_line_break(std::string_view text) {
     return text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos;
 }
@@ -43,10 +68,11 @@ void HttpUrl::read(Reading& reading, const Node& node, std::string& target) {
         return reading.error(node, "is no URL: it begins with neither http:// nor https://",
                              "write \"http://127.0.0.1:8080/health\"");
     const bool visible = std::ranges::all_of(rest, [](unsigned char c) { return c > 0x20 && c != 0x7f; });
-    if (rest.empty() || rest.front() == '/' || rest.front() == ':' || rest.front() == '?')
-        return reading.error(node, "the URL has no host");
     if (!visible)
         return reading.error(node, "the URL holds a space or a control character", "write it as %20");
+    const std::string_view wrong = wrong_with_authority(rest.substr(0, rest.find_first_of("/?#")));
+    if (!wrong.empty())
+        return reading.error(node, std::string(wrong), "write \"http://127.0.0.1:8080/health\"");
     target = *url;
 }
 

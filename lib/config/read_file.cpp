@@ -30,7 +30,8 @@ private:
 };
 
 tl::unexpected<Error> failed(const std::string& what) {
-    return fail("unreadable", what + ": " + std::generic_category().message(errno));
+    const char* code = errno == ENOENT ? "missing" : errno == EACCES ? "not_allowed" : "unreadable";
+    return fail(code, what + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
@@ -40,6 +41,7 @@ Result<std::string> read_file(const std::string& path, std::size_t size_max) {
     if (file.get() < 0) return failed("cannot be opened");
     struct stat about{};
     if (fstat(file.get(), &about) != 0) return failed("cannot be read");
+    if (S_ISDIR(about.st_mode)) return fail("directory", "is a directory");
     if (!S_ISREG(about.st_mode)) return fail("not_a_file", "is no regular file");
     std::string text;
     std::array<char, 65536> buffer{};

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/text.hpp"
+
 namespace dpsup::config {
 namespace {
 
@@ -23,7 +25,7 @@ std::string Reading::path() const {
     std::string text;
     for (const std::string_view key : path_) {
         if (!text.empty()) text += '.';
-        text += key;
+        text += escaped(key);
     }
     return text;
 }

@@ -33,9 +33,9 @@ public:
     // "service.db.restart"
     [[nodiscard]] std::string path() const;
 
-    // "service.db.restart: " and the message.
+    // "service.db.restart: " and the message. Nothing about a node whose mistake was told already.
     void error(const Node& node, const std::string& message, std::string hint = {}) {
-        error(node.position, message, std::move(hint));
+        if (!node.told) error(node.position, message, std::move(hint));
     }
     void error(Position position, const std::string& message, std::string hint = {});
     void warning(const Node& node, const std::string& message, std::string hint = {});

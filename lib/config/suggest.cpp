@@ -152,7 +152,8 @@ constexpr std::array foreign_words{
 };
 
 template <std::size_t size>
-const Foreign* find(const std::array<Foreign, size>& table, std::string_view section, std::string_view word) {
+const Foreign* find_foreign(const std::array<Foreign, size>& table, std::string_view section,
+                            std::string_view word) {
     for (const Foreign& row : table)
         if (row.section == section && row.word == word) return &row;
     return nullptr;
@@ -164,9 +165,9 @@ void tell_unknown_key(Reading& reading, const Entry& entry, std::string_view sec
                       std::span<const std::string_view> known) {
     if (reading.findings().full()) return reading.error(entry.position, "unknown key");
     const Reading::Inside inside(reading, entry.key);
-    if (const Foreign* later = find(later_keys, section, entry.key))
+    if (const Foreign* later = find_foreign(later_keys, section, entry.key))
         return reading.error(entry.position, "not in this version yet", std::string(later->hint));
-    if (const Foreign* foreign = find(foreign_keys, section, entry.key))
+    if (const Foreign* foreign = find_foreign(foreign_keys, section, entry.key))
         return reading.error(entry.position, "unknown key", std::string(foreign->hint));
     const std::string_view near = nearest(entry.key, known);
     if (!near.empty())
@@ -180,7 +181,7 @@ void tell_unknown_word(Reading& reading, const Node& node, std::string_view shap
                        std::span<const std::string_view> known) {
     const std::string* text = node.string();
     if (text == nullptr || reading.findings().full()) return reading.expected(node, shape);
-    if (const Foreign* foreign = find(foreign_words, {}, *text))
+    if (const Foreign* foreign = find_foreign(foreign_words, {}, *text))
         return reading.expected(node, shape, std::string(foreign->hint));
     const std::string_view near = nearest(*text, known);
     reading.expected(node, shape, near.empty() ? "" : "did you mean " + quoted(near) + "?");

@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/text.hpp"
 #include "base/utf8.hpp"
 
 namespace dpsup::control {
@@ -36,6 +37,12 @@ unsigned http_status(std::string_view code) {
     for (const CodeStatus& known : codes)
         if (known.code == code) return known.status;
     return 500;
+}
+
+Error unknown_service(const std::string& name, const std::vector<std::string_view>& known) {
+    const auto near = nearest(name, known);
+    return Error{"unknown_service", "there is no service " + quoted(name),
+                 near.empty() ? "see dpsupctl status for all of them" : "did you mean " + quoted(near) + "?"};
 }
 
 http::Reply error_reply(const Error& error) {

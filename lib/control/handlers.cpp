@@ -27,29 +27,22 @@ void refuse(http::Exchange& exchange, const Error& error) {
     exchange.reply(error_reply(error));
 }
 
-Error unknown_service(const Backend& backend, const std::string& name) {
-    const HostStatus host = backend.status();
-    std::vector<std::string_view> names;
-    for (const auto& service : host.services) names.push_back(service.name);
-    const auto near = nearest(name, names);
-    return Error{"unknown_service", "there is no service " + quoted(name),
-                 near.empty() ? "see dpsupctl status for all of them" : "did you mean " + quoted(near) + "?"};
-}
-
 // "waited for 2 services: db is starting (probe has not passed yet), ..."
 Error not_reached(const CommandReply& reply) {
     constexpr std::size_t named_max = 5;
     std::vector<std::string> behind;
+    std::string first;
     std::size_t count = 0;
     for (const auto& outcome : reply.services) {
         if (outcome.reached || ++count > named_max) continue;
+        if (first.empty()) first = outcome.name;
         behind.push_back(outcome.name + " is " + std::string(to_string(outcome.state)) +
                          (outcome.reason.empty() ? "" : " (" + outcome.reason + ")"));
     }
     if (count > named_max) behind.push_back(std::to_string(count - named_max) + " more");
     const std::string what = behind.empty() ? "not all services got there" : listed(behind);
     const std::string hint =
-        behind.size() == 1 ? "see dpsupctl explain NAME for what it waits for" : "see dpsupctl status";
+        behind.size() == 1 ? "more with: dpsupctl explain " + first : "see dpsupctl status";
     if (reply.timed_out) return {"timeout", "the time-out passed first: " + what, hint};
     return {"not_reached", what, hint};
 }
@@ -70,7 +63,7 @@ void carry_out(Call call, Result<CommandRequest> request) {
     if (!request) return refuse(*call.exchange, request.error());
     Backend& backend = call.context.backend;
     for (const auto& name : request->services)
-        if (!backend.status_of(name)) return refuse(*call.exchange, unknown_service(backend, name));
+        if (const auto known = backend.status_of(name); !known) return refuse(*call.exchange, known.error());
     request->by = call.by;
     auto alive = call.exchange->alive();
     backend.command(
@@ -102,7 +95,7 @@ void handle_status(Call call) {  // NOLINT(performance-unnecessary-value-param):
     std::vector<ServiceStatus> chosen;
     for (const auto& name : *names) {
         auto status = backend.status_of(name);
-        if (!status) return refuse(*call.exchange, unknown_service(backend, name));
+        if (!status) return refuse(*call.exchange, status.error());
         chosen.push_back(std::move(*status));
     }
     host.services = std::move(chosen);
@@ -111,9 +104,7 @@ void handle_status(Call call) {  // NOLINT(performance-unnecessary-value-param):
 
 void handle_explain(Call call) {  // NOLINT(performance-unnecessary-value-param): one signature for all rows
     if (auto plain = check_plain(call); !plain) return refuse(*call.exchange, plain.error());
-    const Backend& backend = call.context.backend;
-    if (!backend.status_of(call.name)) return refuse(*call.exchange, unknown_service(backend, call.name));
-    const auto explanation = backend.explain(call.name);
+    const auto explanation = call.context.backend.explain(call.name);
     if (!explanation) return refuse(*call.exchange, explanation.error());
     send(*call.exchange, encode(*explanation));
 }

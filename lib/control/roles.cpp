@@ -68,7 +68,9 @@ Roles::Roles(const config::Control& control, uid_t daemon_uid, const GroupLookup
     };
     if (!control.operators.empty()) {
         operators_ = lookup(control.operators);
-        if (!operators_) warn("control.operators", control.operators);
+        // The default need not exist: nobody asked for it.
+        if (!operators_ && control.operators != config::Control{}.operators)
+            warn("control.operators", control.operators);
     }
     for (const auto& group : control.viewers) {
         if (group == "*") {

@@ -40,7 +40,8 @@ void People::plan_change() {
     const auto when = agenda_.now() + random_.duration(1ms, 2 * between_changes_);
     if (when >= end_) return;
     agenda_.at(when, [this] {
-        if (!core_.shutting_down()) load(landscape_.change());
+        const bool served = core_.size() > 0 && !core_.shutting_down();
+        if (served) load(landscape_.change());
         plan_change();
     });
 }

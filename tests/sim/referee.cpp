@@ -44,6 +44,17 @@ void Referee::judge(const core::Event& event, const core::Output& output, Instan
     }
 }
 
+void Referee::judge_takeover(const core::Output& output, Instant now) {
+    touched_.clear();
+    killed_by_command_.clear();
+    relaunches_ = 0;  // the new one's budget is full
+    for (auto& [id, account] : accounts_)
+        if (!account.forgotten) take_over(account, now);
+    for (const auto& effect : output.effects) take_effect(core::DeadlineReached{}, effect, now);
+    for (const auto& note : output.notes) take_note(note);
+    look_around(now);
+}
+
 void Referee::judge_idle(const core::Output& output, Instant) const {
     if (!output.effects.empty() || !output.notes.empty() || !output.remember.empty() || output.all_stopped)
         throw Broken{"quiet", "a second step at the same instant did something"};
@@ -68,23 +79,20 @@ void Referee::touch(ServiceId service) {
 }
 
 void Referee::broken(const char* promise, const Account& account, const std::string& how) const {
-    for (const auto& e : account.dependents) {
-        const auto& d = at(*e.service);
-        printf("dependent %s %u told %s run %d wanted %d pend %d rem %d forg %d\n", d.policy.name.c_str(),
-               e.service->value, std::string(to_string(d.told)).c_str(), d.run.has_value(), int(d.wanted),
-               d.restart_pending, d.removed, d.forgotten);
-    }
-    for (const auto& e : account.dependencies) {
-        if (!e.service) {
-            printf("none opt %d\n", e.optional);
-            continue;
-        }
-        const auto& d = at(*e.service);
-        printf("dep %s %u cond %d opt %d told %s holds %d wanted %d pend %d\n", d.policy.name.c_str(),
-               e.service->value, int(e.condition), e.optional, std::string(to_string(d.told)).c_str(),
-               holds(d, e.condition), int(d.wanted), d.restart_pending);
-    }
-    throw Broken{promise, account.policy.name + " (" + std::to_string(account.id.value) + "): " + how};
+    const auto neighbour = [](const Account& other) {
+        return other.policy.name + " (" + std::to_string(other.id.value) + ") " +
+               std::string(to_string(other.told)) + (other.run ? ", runs" : "") +
+               (other.wanted == core::Wanted::up ? "" : ", not wanted") +
+               (other.restart_pending ? ", to restart" : "") + (other.removed ? ", removed" : "");
+    };
+    std::string around;
+    for (const auto& edge : account.dependencies)
+        around += "; depends on " + (edge.service ? neighbour(at(*edge.service)) : "nobody") +
+                  (edge.optional ? ", optional" : "") +
+                  (edge.service && holds(at(*edge.service), edge.condition) ? ", holds" : "");
+    for (const auto& edge : account.dependents) around += "; needed by " + neighbour(at(*edge.service));
+    throw Broken{promise,
+                 account.policy.name + " (" + std::to_string(account.id.value) + "): " + how + around};
 }
 
 }  // namespace dpsup::sim

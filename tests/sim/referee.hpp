@@ -1,22 +1,24 @@
 // Watches a core at work and says when it breaks a promise. It is told each event, what the core did about it
-// and when, and keeps its own books (books.hpp); the truth about processes it asks of the world. The
-// promises:
+// and when, and keeps its own books (books.hpp); the truth about processes it asks of the world. The promises:
 //
-//   one instance         no Launch while a process of an earlier instance lives or may come to live
-//   dependencies         no Launch before the conditions of all hard dependencies hold
-//   wanted down          what is not wanted up is not launched, and ends
-//   backoff              no relaunch after a failure before its delay, unless a command says so
-//   budget               relaunches after failures stay within the host-wide budget
-//   policy               `never`, `give_up`, probes that say stop: no relaunch without a command; done is
-//   done stop with a reason   no instance is signalled or killed without one, nor before its time stop order
-//   nothing is stopped while a dependent that is also to stop still lives probes               one run of a
-//   probe at a time, only of an instance that runs, no oftener than asked stale facts          what is said
-//   about an earlier instance changes nothing honest states        every state that the core tells of is one
-//   that the books can explain; none is stuck durable facts        what must outlive the daemon is named in
-//   `remember` when it changes quiet                no deadline in the past, and asking twice changes nothing
-//   shutdown             ends with all_stopped, once, with nothing left
-//   bounded              the core's memory does not grow with time
-//   liveness             in a world that became calm, what is wanted comes about
+// clang-format off
+//   one instance        no Launch while a process of an earlier instance lives or may come to live
+//   dependencies        no Launch before the conditions of all hard dependencies hold
+//   wanted down         what is not wanted up is not launched, and ends
+//   backoff             no relaunch after a failure before its delay, unless a command says so
+//   budget              relaunches after failures stay within the host-wide budget
+//   policy              `never`, `give_up`, probes that say stop: no relaunch without a command; done is done
+//   stop with a reason  no instance is signalled or killed without one, nor before its time
+//   stop order          nothing is stopped while a dependent that is also to stop still lives
+//   probes              one run of a probe at a time, only of an instance that runs, no oftener than asked
+//   stale facts         what is said about an earlier instance changes nothing
+//   honest states       every state that the core tells of is one that the books can explain; none is stuck
+//   durable facts       what must outlive the daemon is named in `remember` when it changes
+//   quiet               no deadline in the past, and asking twice changes nothing
+//   shutdown            ends with all_stopped, once, with nothing left
+//   bounded             the core's memory does not grow with time
+//   liveness            in a world that became calm, what is wanted comes about
+// clang-format on
 #pragma once
 
 #include <functional>
@@ -42,6 +44,8 @@ public:
 
     // `deadline_due`: the core's own deadline had come before this event.
     void judge(const core::Event& event, const core::Output& output, Instant now, bool deadline_due);
+    // Another daemon has taken over: its first output.
+    void judge_takeover(const core::Output& output, Instant now);
     // An extra DeadlineReached right after a step must do nothing.
     void judge_idle(const core::Output& output, Instant now) const;
     // Looks at every service, for what was due and did not happen.
@@ -72,6 +76,7 @@ private:
     static void note_readiness(Account& account, Instant now);
     static void replace_probes(RunBook& run, const core::Policy& policy, bool well);
     [[nodiscard]] std::optional<ServiceId> named(const std::string& name) const;
+    static void take_over(Account& account, Instant now);
     void rebuild_graph();
     void check_targets(const core::Command& command, const std::vector<ServiceId>& targets) const;
     void instance_ended(Account& account, Instant now);
@@ -82,6 +87,7 @@ private:
     // --- referee_effects.cpp: what the core asked for ---
     void take_effect(const core::Event& event, const core::Effect& effect, Instant now);
     void check(Account& account, const core::Effect& effect, const core::Launch& launch, Instant now);
+    void check(Account& account, const core::Effect& effect, const core::Adopt& adopt, Instant now);
     void check(Account& account, const core::Effect& effect, const core::SendSignal& signal, Instant now);
     void check(Account& account, const core::Effect& effect, const core::KillTree& kill, Instant now);
     void check(Account& account, const core::Effect& effect, const core::RunProbe& probe, Instant now);

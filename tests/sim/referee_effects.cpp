@@ -114,6 +114,11 @@ void Referee::check_stop_order(const Account& account) const {
     }
 }
 
+void Referee::check(Account& account, const core::Effect& effect, const core::Adopt&, Instant) {
+    if (!account.run || account.run->generation != effect.generation)
+        broken("takeover", account, "adopted an instance that is none");
+}
+
 void Referee::check(Account& account, const core::Effect& effect, const core::SendSignal& signal,
                     Instant now) {
     if (!account.run || account.run->generation != effect.generation)

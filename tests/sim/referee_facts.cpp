@@ -128,6 +128,7 @@ void Referee::conclude(Account& account, Instant now) {
     if (finished && account.policy.kind == Kind::job) {
         account.hold_unsure |= perhaps;
         account.done = !account.restart_pending || !up(account);
+        account.failures = account.retries = 0;  // a success ends the row
         return;
     }
     if (!up(account)) return;
@@ -301,6 +302,24 @@ void Referee::update(Account& account, const core::Policy& policy, Instant now) 
     if (policy.notify && !old.notify && run.was_ready) run.notified = true;
     if (old.probes != policy.probes) replace_probes(run, policy, account.told == core::State::ready);
     note_readiness(account, now);
+}
+
+// What the new daemon has on record is what the books say; its patience begins anew, and its probes too.
+void Referee::take_over(Account& account, Instant now) {
+    account.not_after = std::max(account.not_after, now + 1s);
+    if (!account.run) return;
+    auto& run = *account.run;
+    for (auto& probe : run.probes) {
+        probe.sequence = 0;
+        probe.under_way = false;
+        probe.failures = probe.passes = 0;
+        probe.counted_at = {};
+    }
+    run.sequences.clear();
+    run.timeouts_unsure = true;
+    run.pinged_at = now;
+    run.stop_timeouts.push_back(account.policy.stop_timeout);
+    if (run.killed_at) run.killed_at = now;
 }
 
 // A well service stays well until a new probe has said otherwise.

@@ -1,6 +1,7 @@
 #include "sim/run.hpp"
 
 #include <deque>
+#include <map>
 #include <set>
 
 #include "core/supervise/supervisor.hpp"
@@ -33,12 +34,14 @@ public:
           people_(random_.next(), some_size(), agenda_, world_, core_,
                   [this](core::Event event) { tell(event); }),
           referee_(core_, world_),
-          late_timers_(random_.chance(0.3) ? random_.real(0, 0.2) : 0) {}
+          late_timers_(random_.chance(0.3) ? random_.real(0, 0.2) : 0),
+          crashes_every_(random_.chance(0.5) ? random_.duration(5s, 3min) : Duration::zero()) {}
 
     Outcome live() {
         try {
             const Instant end = Instant{} + options_.wild;
             people_.begin(end);
+            plan_crash(end);
             run_until(end, [] { return false; });
             calm();
             shut_down();
@@ -90,8 +93,77 @@ private:
         tell(core::DeadlineReached{});
     }
 
+    // At the next step: before any of its effects, between two of them, or after all.
+    void plan_crash(Instant end) {
+        if (crashes_every_ == 0s || agenda_.now() + crashes_every_ > end) return;
+        agenda_.in(random_.duration(Duration(1), 2 * crashes_every_), [this, end] {
+            crash_due_ = agenda_.now() < end;
+            plan_crash(end);
+        });
+    }
+
+    // What is being removed and still runs is not followed over a crash: the new daemon kills what it does not know.
+    bool may_crash() const {
+        bool may = !core_.shutting_down() && !down_;
+        core_.for_each([&](const core::Service& service) { may = may && !service.removed; });
+        return may;
+    }
+
+    void crash() {
+        mark("crash");
+        crash_due_ = false;
+        down_ = true;
+        world_.crash();
+        core_ = core::Supervisor(random_.next());
+        agenda_.in(random_.duration(1us, 5s), [this] { take_over(); });
+    }
+
+    void take_over() {
+        if (!down_) return;
+        mark("takeover");
+        down_ = false;
+        world_.back();
+        core::ConfigLoaded loaded{{}, budget_};
+        for (const auto& [id, policy] : configured_)
+            loaded.changes.push_back({.change = core::Change::add,
+                                      .service = id,
+                                      .policy = policy,
+                                      .cause = {},
+                                      .wanted_up = wanted_[id],
+                                      .past = records_[id]});
+        const auto output = core_.step(loaded, agenda_.now());
+        if (options_.keep_trace) keep(describe(agenda_.now()) + " takeover" + describe(output, core_));
+        referee_.judge_takeover(output, agenda_.now());
+        record(output);
+        for (const auto& effect : output.effects) world_.perform(effect);
+    }
+
+    void note_configuration(const core::Event& event) {
+        const auto* loaded = std::get_if<core::ConfigLoaded>(&event);
+        if (loaded == nullptr) return;
+        budget_ = loaded->budget;
+        for (const auto& change : loaded->changes) {
+            if (change.change == core::Change::remove) {
+                configured_.erase(change.service);
+                continue;
+            }
+            configured_[change.service] = change.policy;
+            if (change.change == core::Change::add)
+                wanted_[change.service] = change.wanted_up.value_or(change.policy.autostart);
+        }
+    }
+
+    void record(const core::Output& output) {
+        for (const auto id : output.record)
+            if (const auto* service = core_.find(id)) records_[id] = core::snapshot_of(*service);
+        for (const auto id : output.remember)
+            if (const auto* service = core_.find(id)) wanted_[id] = service->wanted == core::Wanted::up;
+    }
+
     void tell(const core::Event& event) {
+        if (down_) return;
         const auto now = agenda_.now();
+        note_configuration(event);
         const bool deadline_due = core_.next_deadline() <= now;
         ++outcome_.events;
         std::string line;
@@ -103,7 +175,13 @@ private:
         if (outcome_.events % 8 == 0 && core_.next_deadline() > now) tell_again(now);
         if (outcome_.events % look_every == 0) referee_.look_around(now);
         if (outcome_.events % 4096 == 0) weigh();
-        for (const auto& effect : output.effects) world_.perform(effect);
+        record(output);
+        const bool crashes = crash_due_ && may_crash();
+        for (const auto& effect : output.effects) {
+            if (crashes && random_.chance(0.3)) return crash();
+            world_.perform(effect);
+        }
+        if (crashes) crash();
     }
 
     void tell_again(Instant now) {
@@ -133,6 +211,8 @@ private:
     }
 
     void calm() {
+        take_over();
+        crash_due_ = false;
         mark("calm");
         world_.calm_down();
         if (core_.shutting_down()) return;
@@ -168,6 +248,13 @@ private:
     People people_;
     Referee referee_;
     double late_timers_;
+    Duration crashes_every_;
+    bool crash_due_ = false;
+    bool down_ = false;
+    std::map<ServiceId, core::Policy> configured_;
+    std::map<ServiceId, bool> wanted_;
+    std::map<ServiceId, core::Snapshot> records_;
+    core::RestartBudget budget_;
     Outcome outcome_;
     std::deque<std::string> lines_;
     Instant deadlines_at_{};

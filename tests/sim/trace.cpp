@@ -52,6 +52,7 @@ struct FactText {
 
 struct ActionText {
     std::string operator()(const core::Launch&) const { return "launch"; }
+    std::string operator()(const core::Adopt&) const { return "adopt"; }
     std::string operator()(const core::SendSignal& signal) const {
         return "signal " + std::to_string(signal.signal) + (signal.whole_tree ? " tree" : "");
     }

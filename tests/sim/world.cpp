@@ -53,7 +53,7 @@ void World::perform(ServiceId service, Generation generation, const core::Launch
 // The launch reaches exec, unless a KillTree has overtaken it.
 void World::begin(ServiceId service, Generation generation, bool answer_lost) {
     auto* instance = find(service, generation);
-    if (!instance) return;
+    if (!instance || instance->main != Main::pending) return;
     if (instance->habits.launch_fails) {
         std::erase_if(site(service).instances, [&](const Instance& i) { return i.generation == generation; });
         if (!answer_lost)
@@ -155,6 +155,31 @@ void World::end_tree(ServiceId service, Generation generation) {
 void World::bury(ServiceId service, Generation generation) {
     std::erase_if(site(service).instances, [&](const Instance& i) { return i.generation == generation; });
     answer_kills(service);
+}
+
+// What an earlier daemon launched is no child of this one: how it ended meanwhile nobody knows.
+void World::perform(ServiceId service, Generation generation, const core::Adopt&) {
+    const auto* instance = find(service, generation);
+    if (instance && instance->main == Main::alive)
+        return post(20us, service, generation, core::Launched{++next_pid_}, true);
+    post(20us, service, generation, core::Exited{.kind = core::ExitKind::unknown}, false);
+    if (!instance) post(30us, service, generation, core::Emptied{}, false);
+}
+
+void World::crash() {
+    down_ = true;
+    ++daemon_;
+    delivered_.clear();
+    for (auto& [service, place] : sites_) {
+        place.kills.clear();
+        std::vector<Generation> born;
+        std::erase_if(place.instances, [&](const Instance& i) {
+            if (i.main != Main::pending) return false;
+            if (!i.habits.launch_fails && random_.chance(0.5)) born.push_back(i.generation);
+            return born.empty() || born.back() != i.generation;
+        });
+        for (const auto generation : born) begin(service, generation, true);
+    }
 }
 
 void World::perform(ServiceId service, Generation generation, const core::SendSignal& signal) {
@@ -283,19 +308,21 @@ bool World::sound(ServiceId service) const {
 }
 
 void World::post(Duration wait, ServiceId service, Generation generation, core::Fact fact, bool may_be_lost) {
+    if (down_) return;
     const core::Event event = core::ServiceEvent{service, generation, std::move(fact)};
     if (may_be_lost && random_.chance(faults_.answer_lost)) return;
     if (random_.chance(faults_.late)) wait += random_.duration(1ms, 60s);
     if (random_.chance(faults_.doubled))
-        agenda_.in(wait + random_.duration(1us, 60s), [=, this] { deliver(event); });
-    agenda_.in(wait, [=, this] { deliver(event); });
+        agenda_.in(wait + random_.duration(1us, 60s), [=, this, to = daemon_] { deliver(event, to); });
+    agenda_.in(wait, [=, this, to = daemon_] { deliver(event, to); });
 }
 
-void World::deliver(const core::Event& event) {
+void World::deliver(const core::Event& event, unsigned to) {
+    if (to != daemon_) return;
     delivered_.push_back(event);
     if (delivered_.size() > replayable) delivered_.pop_front();
     tell_(event);
-    if (!random_.chance(faults_.replayed)) return;
+    if (delivered_.empty() || !random_.chance(faults_.replayed)) return;
     const core::Event old = delivered_[random_.index(delivered_.size())];
     tell_(old);
 }

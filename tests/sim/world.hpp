@@ -40,6 +40,11 @@ public:
     void configure(ServiceId service, const core::Policy& policy);
     void perform(const core::Effect& effect);
 
+    // The daemon dies: nobody hears anything until it is back, and what it was about to launch may or may not have been
+    // born.
+    void crash();
+    void back() { down_ = false; }
+
     // From now on nothing is lost, and every program is sound but for its service's flaw.
     void calm_down();
 
@@ -73,6 +78,7 @@ private:
     };
 
     void perform(ServiceId service, Generation generation, const core::Launch& launch);
+    void perform(ServiceId service, Generation generation, const core::Adopt& adopt);
     void perform(ServiceId service, Generation generation, const core::SendSignal& signal);
     void perform(ServiceId service, Generation generation, const core::KillTree& kill);
     void perform(ServiceId service, Generation generation, const core::RunProbe& probe);
@@ -96,7 +102,7 @@ private:
     // Hands a message to the core after `wait`, with what the post office does to it. `may_be_lost`: not for
     // exits.
     void post(Duration wait, ServiceId service, Generation generation, core::Fact fact, bool may_be_lost);
-    void deliver(const core::Event& event);
+    void deliver(const core::Event& event, unsigned to);
 
     [[nodiscard]] Site& site(ServiceId service);
     [[nodiscard]] const Site* find(ServiceId service) const;
@@ -110,6 +116,8 @@ private:
     std::map<ServiceId, Site> sites_;
     std::deque<core::Event> delivered_;  // the last few, for replays
     bool calm_ = false;
+    bool down_ = false;
+    unsigned daemon_ = 0;  // counts daemons: what was told to an earlier one is lost
     int next_pid_ = 1000;
     std::size_t forgotten_with_processes_ = 0;
 };

@@ -76,6 +76,7 @@ PLANTED = [
     ("maps", "lib/core/newroom/x.cpp", "\n"),
     ("maps", "tests/newkind/x.cpp", "\n"),
     ("maps", "tests/README.md", "`unit/`, see [the map](../nowhere.md)"),
+    ("maps", "config/README.md", "| `quickstart/` | one |\n| `x` | two |\n| `quickstart/` | three |\n"),
     ("maps", "packaging/README.md", None),
 ]
 

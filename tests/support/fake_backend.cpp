@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "control/errors.hpp"
+
 namespace dpsup::test {
 
 using control::CommandReply;
@@ -53,8 +55,10 @@ control::HostStatus FakeBackend::status() const {
 
 Result<control::ServiceStatus> FakeBackend::status_of(const std::string& service) const {
     const auto place = services_.find(service);
-    if (place == services_.end()) return fail("unknown_service", "no such service: " + service);
-    return place->second;
+    if (place != services_.end()) return place->second;
+    std::vector<std::string_view> names;
+    for (const auto& [name, status] : services_) names.push_back(name);
+    return tl::unexpected<Error>(control::unknown_service(service, names));
 }
 
 Result<control::Explanation> FakeBackend::explain(const std::string& service) const {

@@ -69,11 +69,25 @@ std::vector<ServiceId> Supervisor::closure(const Command& command) const {
 
 namespace {
 
+// What to do where nothing of it runs that could be told.
+std::string how_it_comes_to_run(const Service& service) {
+    const std::string& name = service.policy.name;
+    if (service.wanted == Wanted::down || service.state == State::failed || service.state == State::done)
+        return "start it with: dpsupctl " +
+               std::string(service.state == State::done ? "restart " : "start ") + name;
+    if (service.state == State::backoff)
+        return "it is launched again after that time; at once with: dpsupctl restart " + name;
+    if (service.state == State::waiting)
+        return "it is launched as soon as that is there; more with: dpsupctl explain " + name;
+    return "wait for it with: dpsupctl start --wait " + name;
+}
+
 tl::unexpected<Error> not_running(const Service& service, const std::string& what) {
     return fail("refused",
                 "cannot " + what + " " + service.policy.name + ": it is " +
-                    std::string(to_string(service.state)) + " (" + service.reason + ")",
-                "start it with: dpsupctl start " + service.policy.name);
+                    (service.state == State::backoff ? "in " : "") + std::string(to_string(service.state)) +
+                    " (" + standing_reason(service) + ")",
+                how_it_comes_to_run(service));
 }
 
 }  // namespace

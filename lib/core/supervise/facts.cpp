@@ -81,10 +81,11 @@ struct Intake {
     void operator()(const Probed& result) const {
         if (run.phase != RunPhase::running || result.probe >= run.probes.size()) return;
         const ProbePolicy& policy = service.policy.probes[result.probe];
-        if (!take_in(run.probes[result.probe], policy, result, run.launched_at, now)) return;
-        const bool passing = run.probes[result.probe].verdict == ProbeVerdict::passing;
+        ProbeState& probe = run.probes[result.probe];
+        if (!take_in(probe, policy, result, run.launched_at, now)) return;
+        const bool passing = probe.verdict == ProbeVerdict::passing;
         const std::string reason = to_string(policy.role) + " probe " + (passing ? "passed" : "failed") +
-                                   (result.detail.empty() ? "" : ": " + result.detail);
+                                   (probe.detail.empty() ? "" : ": " + probe.detail);
         begin_probes(service, now);
         update_readiness(service, reason, now, output);
         if (!passing) act_on_failure(policy, reason);

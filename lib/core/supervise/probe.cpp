@@ -26,6 +26,15 @@ bool failure_counts(const ProbeState& state, const ProbePolicy& policy, Instant 
     return state.passed_once || now >= after(std::max(state.counted_at, launched_at), policy.interval);
 }
 
+// It is kept for each probe of each service, and repeated in reasons.
+std::string bounded(const std::string& detail) {
+    constexpr std::size_t length_max = 300;
+    if (detail.size() <= length_max) return detail;
+    std::size_t end = length_max;
+    while (end > 0 && (static_cast<unsigned char>(detail[end]) & 0xc0U) == 0x80) --end;  // whole code points
+    return detail.substr(0, end) + "...";
+}
+
 bool set_verdict(ProbeState& state, ProbeVerdict verdict) {
     const bool changed = state.verdict != verdict;
     state.verdict = verdict;
@@ -34,6 +43,7 @@ bool set_verdict(ProbeState& state, ProbeVerdict verdict) {
 
 bool pass(ProbeState& state, const ProbePolicy& policy) {
     state.failures = 0;
+    state.misses = 0;
     if (state.passes < policy.successes) ++state.passes;
     if (state.passes < policy.successes) return false;
     state.passed_once = true;
@@ -42,6 +52,7 @@ bool pass(ProbeState& state, const ProbePolicy& policy) {
 
 bool count_failure(ProbeState& state, const ProbePolicy& policy, Instant launched_at, Instant now) {
     state.passes = 0;
+    if (state.misses < UINT32_MAX) ++state.misses;
     if (!failure_counts(state, policy, launched_at, now)) return false;
     state.counted_at = now;
     if (state.failures < policy.retries) ++state.failures;
@@ -68,7 +79,7 @@ bool take_in(ProbeState& state, const ProbePolicy& policy, const Probed& result,
              Instant now) {
     if (!state.under_way || result.sequence != state.sequence) return false;
     state.under_way = false;
-    state.detail = result.detail;
+    state.detail = bounded(result.detail);
     bool changed = false;
     switch (result.outcome) {
         case ProbeOutcome::passed:

@@ -25,6 +25,7 @@ struct ProbeState {
     Instant counted_at{};              // of the last failure that counted
     std::uint32_t failures = 0;        // in a row
     std::uint32_t passes = 0;          // in a row
+    std::uint32_t misses = 0;          // in a row: failures, whether they counted or not
     std::string detail;                // of the last result
 };
 

@@ -51,6 +51,33 @@ bool is_well(const Service& service) {
     return true;
 }
 
+// "connection refused (tcp 127.0.0.1:1), 3 times"
+std::string last_result(const ProbeState& probe, const ProbePolicy& policy) {
+    if (probe.misses == 0 && probe.passes > 0)
+        return "passed " + std::to_string(probe.passes) + " of " + std::to_string(policy.successes) +
+               " times";
+    if (probe.misses == 0 && probe.detail.empty()) return probe.under_way ? "no answer yet" : "not asked yet";
+    const std::string detail = probe.detail.empty() ? "failed" : probe.detail;
+    return probe.misses < 2 ? detail : detail + ", " + std::to_string(probe.misses) + " times";
+}
+
+// What a running instance lacks to be well, in the order in which it is waited for; as is_well() has it.
+std::vector<std::string> lacks(const Service& service) {
+    const Run& run = *service.run;
+    std::vector<std::string> texts;
+    if (service.policy.notify && !run.notified_ready) texts.emplace_back("waits for READY=1 (sd_notify)");
+    for (std::size_t i = 0; i < run.probes.size(); ++i) {
+        const ProbePolicy& policy = service.policy.probes[i];
+        const ProbeState& probe = run.probes[i];
+        const bool failing = probe.verdict == ProbeVerdict::failing;
+        const bool lacking = gates_readiness(policy) && probe.verdict != ProbeVerdict::passing;
+        if (failing || (lacking && is_active(service, i)))
+            texts.push_back(to_string(policy.role) + (failing ? " probe failed: " : " probe: ") +
+                            last_result(probe, policy));
+    }
+    return texts;
+}
+
 void follow_ending(Service& service, Instant now, Output& output) {
     Run& run = *service.run;
     if (now >= run.leftovers_at) {
@@ -178,6 +205,16 @@ void follow_deadlines(Service& service, Instant now, Output& output) {
     else if (now >= run.watchdog_deadline)
         begin_stop(service, EndCause::watchdog,
                    "sent no WATCHDOG=1 for " + format_duration_rounded(service.policy.watchdog), now, output);
+}
+
+std::string standing_reason(const Service& service) {
+    const bool lacking = service.state == State::starting || service.state == State::unhealthy;
+    if (!lacking || !service.run || service.run->phase != RunPhase::running ||
+        service.policy.kind == Kind::job)
+        return service.reason;
+    std::string text;
+    for (const std::string& lack : lacks(service)) text += (text.empty() ? "" : "; ") + lack;
+    return text.empty() ? service.reason : text;
 }
 
 Instant next_deadline(const Service& service, const Run& run) {

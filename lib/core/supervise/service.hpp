@@ -135,6 +135,10 @@ void take_in(Service& service, const Fact& fact, Instant now, Output& output);
 // Moves the service as far as it can go now. Idempotent: calling it again at once changes nothing.
 void advance(Service& service, const Surroundings& surroundings, Instant now, Output& output);
 
+// Why it is in its state, as of now: what it still lacks while it starts or is unhealthy ("readiness probe: connection
+// refused, 3 times"), else the reason of the last decision.
+[[nodiscard]] std::string standing_reason(const Service& service);
+
 // When advance() must be called next if nothing else happens.
 [[nodiscard]] Instant next_deadline(const Service& service);
 

@@ -1,8 +1,30 @@
 #include "core/supervise/snapshot.hpp"
 
+#include <algorithm>
+
 #include "core/supervise/moves.hpp"
 
 namespace dpsup::core {
+
+namespace {
+
+constexpr std::size_t verdicts_max = 16;
+constexpr unsigned bits_each = 4;
+constexpr std::uint64_t verdict_bits = 3;
+constexpr std::uint64_t passed_bit = 4;
+
+}  // namespace
+
+std::uint64_t verdicts_of(const Run& run) {
+    std::uint64_t packed = 0;
+    for (std::size_t i = 0; i < std::min(run.probes.size(), verdicts_max); ++i) {
+        const ProbeState& probe = run.probes[i];
+        const std::uint64_t bits =
+            static_cast<std::uint64_t>(probe.verdict) | (probe.passed_once ? passed_bit : 0);
+        packed |= bits << (bits_each * i);
+    }
+    return packed;
+}
 
 Snapshot snapshot_of(const Service& service) {
     Snapshot snapshot;
@@ -19,18 +41,35 @@ Snapshot snapshot_of(const Service& service) {
     snapshot.last_exit = service.last_exit;
     if (!service.run) return snapshot;
     const Run& run = *service.run;
-    snapshot.run = RunSnapshot{run.phase,       run.cause,     run.end_reason,     run.pid,
-                               run.launched_at, run.was_ready, run.notified_ready, run.exit};
+    RunSnapshot& past = snapshot.run.emplace();
+    past.phase = run.phase;
+    past.cause = run.cause;
+    past.end_reason = run.end_reason;
+    past.pid = run.pid;
+    past.launched_at = run.launched_at;
+    past.was_ready = run.was_ready;
+    past.notified_ready = run.notified_ready;
+    past.ended_at = run.ended_at;
+    past.kill_at = run.kill_at;
+    past.exit = run.exit;
+    past.verdicts = verdicts_of(run);
     return snapshot;
 }
 
 namespace {
 
-// Its probes are asked anew; a well service stays well until one has said otherwise.
+// What its probes have said holds until they have been asked again.
+void resume_probes(Run& run, std::uint64_t verdicts) {
+    for (std::size_t i = 0; i < std::min(run.probes.size(), verdicts_max); ++i) {
+        const std::uint64_t bits = verdicts >> (bits_each * i);
+        const auto verdict = static_cast<ProbeVerdict>(bits & verdict_bits);
+        if (verdict <= ProbeVerdict::failing) run.probes[i].verdict = verdict;
+        run.probes[i].passed_once = (bits & passed_bit) != 0;
+    }
+}
+
 void resume_running(Service& service, Instant now) {
     Run& run = *service.run;
-    for (ProbeState& probe : run.probes)
-        if (service.state == State::ready) probe.verdict = ProbeVerdict::passing;
     if (!run.was_ready && service.policy.start_timeout > Duration::zero())
         run.start_deadline = after(run.launched_at, service.policy.start_timeout);
     if (run.was_ready && service.policy.watchdog > Duration::zero())
@@ -63,8 +102,10 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     run.launched_at = past.launched_at;
     run.was_ready = past.was_ready;
     run.notified_ready = past.notified_ready;
+    run.ended_at = past.ended_at;
     run.exit = past.exit;
     run.probes.resize(service.policy.probes.size());
+    resume_probes(run, past.verdicts);
     ask(service, Adopt{}, output);
     switch (run.phase) {
         case RunPhase::launching:
@@ -75,15 +116,14 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
             return;
         case RunPhase::asked:
             // The signal may not have been sent any more, and hearing it twice is better than never.
-            run.ended_at = now;
-            run.kill_at = after(now, service.policy.stop_timeout);
+            // Not anew: a daemon that dies again and again would never come to kill.
+            run.kill_at = std::min(past.kill_at, after(now, service.policy.stop_timeout));
             if (run.exit)
                 run.leftovers_at = now;
             else
                 ask(service, SendSignal{service.policy.stop_signal, false}, output);
             return;
         case RunPhase::killing:
-            run.ended_at = now;
             kill_tree(service, now, output);
             return;
     }

@@ -41,7 +41,10 @@ struct RunSnapshot {
     Instant launched_at;
     bool was_ready = false;
     bool notified_ready = false;
-    std::optional<Exited> exit;  // the main process has ended; others of its tree may live
+    Instant ended_at = instant_never;  // when it began to end
+    Instant kill_at = instant_never;   // asked: when its patience ends
+    std::optional<Exited> exit;        // the main process has ended; others of its tree may live
+    std::uint64_t verdicts = 0;        // of its probes: see verdicts_of
 
     bool operator==(const RunSnapshot&) const = default;
 };
@@ -67,5 +70,11 @@ struct Snapshot {
 struct Service;
 
 [[nodiscard]] Snapshot snapshot_of(const Service& service);
+
+struct Run;
+
+// Four bits a probe, in order: its ProbeVerdict, and 4 where it has passed once. A service has few probes; of more than
+// 16 the rest is asked anew.
+[[nodiscard]] std::uint64_t verdicts_of(const Run& run);
 
 }  // namespace dpsup::core

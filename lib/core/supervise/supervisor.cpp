@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "base/signals.hpp"
 #include "core/supervise/words.hpp"
 
 namespace dpsup::core {
@@ -144,6 +145,10 @@ void Supervisor::add(const ServiceChange& change, Instant now, Output& output) {
     by_name_[change.policy.name] = change.service;
     if (change.past) {
         restore(service, *change.past, now, output);
+        // What ends from here on is a loss to its dependents, who knew it as it was.
+        Node& node = nodes_[change.service];
+        node.shown = face_of(service);
+        if (node.shown.active) ++active_;
         return;
     }
     if (!change.done) return;
@@ -230,8 +235,14 @@ void Supervisor::record(Node& node, Output& output) {
         mark.pid = service.run->pid;
         mark.exited = service.run->exit.has_value();
         mark.notified = service.run->notified_ready;
+        mark.verdicts = verdicts_of(*service.run);
     }
     if (std::exchange(node.recorded, mark) != mark) output.record.push_back(service.id);
+}
+
+Supervisor::Face Supervisor::face_of(const Service& service) const {
+    return {service.state,      service.active(), is_running(service),
+            service.generation, up(service),      service.restart_wanted};
 }
 
 void Supervisor::show(Node& node, Instant now, Output& output) {
@@ -239,8 +250,7 @@ void Supervisor::show(Node& node, Instant now, Output& output) {
     // An instance may end and the next be launched within one step.
     const bool replaced = service.generation != node.shown.generation;
     const bool ended = runs(node.shown.state) && (replaced || !runs(service.state));
-    const Face face{service.state,      service.active(), is_running(service),
-                    service.generation, up(service),      service.restart_wanted};
+    const Face face = face_of(service);
     if (face == node.shown) return;
     if (face.active && !node.shown.active) ++active_;
     if (!face.active && node.shown.active) --active_;

@@ -73,6 +73,7 @@ private:
         pid_t pid = 0;
         bool exited = false;
         bool notified = false;
+        std::uint64_t verdicts = 0;
         bool operator==(const Mark&) const = default;
     };
     struct Node {
@@ -96,6 +97,7 @@ private:
     void rebuild_graph();
     void settle(Instant now, Output& output);
     void show(Node& node, Instant now, Output& output);
+    [[nodiscard]] Face face_of(const Service& service) const;
     static void record(Node& node, Output& output);
     void tell_dependents_of_loss(const Node& node, Instant now, Output& output);
     void keep_deadline(Node& node);

@@ -2,12 +2,9 @@
 
 #include <cstring>
 
-namespace dpsup::core {
+#include "base/signals.hpp"
 
-std::string signal_name(int signal) {
-    const char* name = sigabbrev_np(signal);
-    return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
-}
+namespace dpsup::core {
 
 std::string describe(const Exited& exit) {
     if (exit.out_of_memory && !exit.success()) return "was killed by the kernel: out of memory";

@@ -13,9 +13,6 @@ namespace dpsup::core {
 // "exec of /usr/bin/x failed: No such file or directory (ENOENT)".
 [[nodiscard]] std::string describe(const LaunchFailed& failure);
 
-// "SIGTERM"; "signal 77" where it has no name.
-[[nodiscard]] std::string signal_name(int signal);
-
 [[nodiscard]] std::string to_string(ProbeRole role);
 [[nodiscard]] std::string to_string(Condition condition);
 

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -18,6 +20,8 @@
 namespace dpsup::io::http {
 namespace {
 
+constexpr std::chrono::milliseconds look_every{20};
+constexpr int dead_tries_max = 100;   // two seconds
 constexpr mode_t socket_mode = 0666;  // who may do what is decided by the peer's credentials
 
 // Closes a descriptor that has not found its owner yet.
@@ -62,14 +66,34 @@ Result<int> lock_folder(const std::string& folder) {
         return failed("cannot open the control socket's folder", folder,
                       "create it, or set daemon.socket to a path in a folder that exists");
     for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-        constexpr int tries_max = 50;
+        constexpr int tries_max = 150;
         if (errno != EWOULDBLOCK && errno != EINTR) return failed("cannot lock the folder", folder);
         if (tries == tries_max)
             return fail("in_use", "the folder " + folder + " stays locked by another process",
                         "see who holds it: lslocks");
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        std::this_thread::sleep_for(look_every);
     }
     return fd.release();
+}
+
+// Whether the process that listens there lives. When it has been killed, a child of its that is not at its exec yet may
+// hold its socket for a moment more.
+bool listener_lives(int fd) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return true;
+    return ::kill(peer.pid, 0) == 0 || errno != ESRCH;
+}
+
+enum class Found : std::uint8_t { nobody, dead, alive, unclear };
+
+Found who_listens(const sockaddr_un& address) {
+    const Held probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (probe.get() < 0) return Found::unclear;
+    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return listener_lives(probe.get()) ? Found::alive : Found::dead;
+    if (errno == ECONNREFUSED || errno == ENOENT) return Found::nobody;
+    return errno == EAGAIN ? Found::alive : Found::unclear;
 }
 
 // Fails where something answers at `path`, or where what lies there is no socket.
@@ -82,11 +106,13 @@ Result<void> check_free(const std::string& path, const sockaddr_un& address) {
     if (!S_ISSOCK(status.st_mode))
         return fail("in_use", path + " exists and is not a socket",
                     "remove it, or set daemon.socket to another path");
-    const Held probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (probe.get() < 0) return failed("cannot make a socket to look at", path);
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && (errno == ECONNREFUSED || errno == ENOENT)) return {};
-    if (connected != 0 && errno != EAGAIN) return failed("cannot tell whether a daemon answers on", path);
+    Found found = who_listens(address);
+    for (int tries = 0; found == Found::dead && tries < dead_tries_max; ++tries) {
+        std::this_thread::sleep_for(look_every);
+        found = who_listens(address);
+    }
+    if (found == Found::nobody) return {};
+    if (found == Found::unclear) return failed("cannot tell whether a daemon answers on", path);
     return fail("in_use", "another dpsupd answers on " + path,
                 "stop it first, or give this one its own daemon.socket, state_dir and runtime_dir");
 }

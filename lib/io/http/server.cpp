@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -83,7 +84,7 @@ public:
         socket_.async_accept(
             [self = shared_from_this()](const Session::Error& error, Session::Socket socket) {
                 if (!self->socket_.is_open()) return;
-                if (error) return self->on_error();
+                if (error) return self->on_error(error);
                 self->take(std::move(socket));
                 self->accept();
             });
@@ -100,12 +101,16 @@ public:
     [[nodiscard]] std::size_t connections() const { return shared_->sessions.size(); }
 
 private:
-    // Mostly "no descriptor is free": makes room where it can, and tries again soon.
-    void on_error() {
-        make_room();
+    // Mostly "no descriptor is free": makes room where it can and goes on at once, since whoever waits behind many idle
+    // ones would wait a pause for each of them. Else it tries again soon.
+    void on_error(const Session::Error& error) {
+        const bool crowded = error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
+                             error == boost::system::errc::too_many_files_open_in_system ||
+                             error == asio::error::no_memory;
+        if (crowded && make_room()) return accept();
         pause_.expires_after(accept_pause);
-        pause_.async_wait([self = shared_from_this()](const Session::Error& error) {
-            if (!error) self->accept();
+        pause_.async_wait([self = shared_from_this()](const Session::Error& cancelled) {
+            if (!cancelled) self->accept();
         });
     }
 
@@ -147,6 +152,19 @@ private:
     asio::steady_timer pause_;
     std::shared_ptr<Shared> shared_;
 };
+
+Limits limits_for(std::uint64_t descriptors) {
+    constexpr std::uint64_t kept_min = 64;
+    constexpr std::uint64_t connections_min = 4;
+    Limits limits;
+    const std::uint64_t spare = descriptors > kept_min ? descriptors - kept_min : 0;
+    const std::uint64_t most = std::max(std::min(descriptors / 2, spare), connections_min);
+    limits.connections_max = std::min<std::uint64_t>(limits.connections_max, most);
+    // Streams never give way to others: they must not have all.
+    limits.streams_max = std::min(limits.streams_max, limits.connections_max / 2);
+    limits.streams_per_user_max = std::min(limits.streams_per_user_max, limits.streams_max);
+    return limits;
+}
 
 Server::Server(asio::io_context& context, Listener listener, dpsup::http::Handler& handler, Limits limits)
     : acceptor_(std::make_shared<Acceptor>(context, std::move(listener), handler, limits)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include "base/http.hpp"
@@ -30,6 +31,10 @@ struct Limits {
     Duration write_timeout = std::chrono::seconds(60);    // of one reply; of a stream without any progress
     Duration heartbeat = std::chrono::seconds(15);        // longest silence of a stream
 };
+
+// For a process that may have so many descriptors open: its connections never take more than half of them, and leave 64
+// to the rest of it where there are that many.
+[[nodiscard]] Limits limits_for(std::uint64_t descriptors);
 
 class Server {
 public:

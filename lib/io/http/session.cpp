@@ -11,6 +11,8 @@
 #include <tuple>
 #include <utility>
 
+#include "io/http/transport_error.hpp"
+
 namespace dpsup::io::http {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -22,21 +24,6 @@ constexpr Duration no_deadline = Duration::max();
 constexpr Duration drain_timeout = std::chrono::seconds(1);
 constexpr std::size_t drain_max = std::size_t{1024} * 1024;
 constexpr std::size_t keep_max = 4096;  // what an idle connection may keep of its buffer
-
-// Errors of the transport itself, in the API's form.
-Reply transport_error(unsigned status, std::string_view code, std::string_view message,
-                      std::string_view hint) {
-    Reply reply;
-    reply.status = status;
-    reply.body.append(R"({"error":{"code":")").append(code).append(R"(","message":")").append(message);
-    reply.body.append(R"(","hint":")").append(hint).append("\"}}\n");
-    return reply;
-}
-
-Reply no_answer() {
-    return transport_error(500, "internal_error", "the daemon took the request but gave no answer",
-                           "see its log: journalctl -u dpsupd");
-}
 
 // One request's way back; see Exchange.
 class RequestExchange final : public dpsup::http::Exchange {
@@ -165,6 +152,11 @@ void Session::read_body() {
                                     self->answer();
                                 });
     };
+    if (!body_is_plain())
+        return send(transport_error(501, "unknown_transfer_coding",
+                                    "of transfer codings only \\\"chunked\\\" is understood",
+                                    "send the body as it is, with a Content-Length"),
+                    false);
     if (parser_->is_done()) return answer();
     if (!beast::iequals(parser_->get()[beast::http::field::expect], "100-continue"))
         return read(shared_from_this());
@@ -174,6 +166,12 @@ void Session::read_body() {
                           if (error) return self->close();
                           read(self);
                       });
+}
+
+// A body in a coding that we do not read would be taken for none.
+bool Session::body_is_plain() const {
+    const auto [first, last] = parser_->get().equal_range(beast::http::field::transfer_encoding);
+    return first == last || (std::next(first) == last && beast::iequals(first->value(), "chunked"));
 }
 
 void Session::refuse(const Error& error) {

@@ -72,6 +72,7 @@ private:
     void await_request();
     void read_header();
     void read_body();
+    [[nodiscard]] bool body_is_plain() const;
     void refuse(const Error& error);
     void answer();
     void notice_hangup();

@@ -27,7 +27,8 @@ tl::expected<Output, OutputError> open_file(const std::string& path, const std::
     if (!output.fd && errno == ENOENT && ::mkdir(directory.c_str(), 0755) == 0)
         output.fd.reset(::open(path.c_str(), flags, 0640));
     struct stat info{};
-    if (!output.fd || ::fstat(output.fd.get(), &info) != 0) return output_failed(errno, path);
+    if (!output.fd || ::fstat(output.fd.get(), &info) != 0)
+        return output_failed(errno, path + " (below [daemon] log_dir)");
     if (!S_ISREG(info.st_mode)) return output_failed(EINVAL, path + " is not a regular file");
     const int file_flags = ::fcntl(output.fd.get(), F_GETFL);
     ::fcntl(output.fd.get(), F_SETFL, file_flags & ~O_NONBLOCK);

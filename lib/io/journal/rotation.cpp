@@ -13,6 +13,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 
@@ -26,6 +27,10 @@ using namespace std::chrono_literals;
 
 constexpr Duration pause_min = 20ms;
 constexpr Duration pause_max = 1s;
+
+// Until a thread is tried for again, where none could be had.
+constexpr Duration thread_wait_min = 100ms;
+constexpr Duration thread_wait_max = 10s;
 
 std::uint64_t size_of(const std::string& path) {
     struct stat info{};
@@ -122,13 +127,34 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
     }
 
     void start(const std::string& path, File& file) {
+        if (!have_worker({path, file.keep, file.size_max})) return put_off(path, file);
         file.rotating = true;
+        thread_wait = thread_wait_min;
+    }
+
+    // Whether a thread has the job, or will.
+    bool have_worker(Job job) {
         const std::lock_guard lock(mutex);
-        jobs.push_back({path, file.keep, file.size_max});
-        if (working) return;
-        if (worker.joinable()) worker.join();
-        working = true;
-        worker = std::thread([this] { work(); });
+        if (!working) {
+            if (worker.joinable()) worker.join();
+            try {
+                worker = std::thread([this] { work(); });
+            } catch (const std::system_error&) {
+                return false;
+            }
+            working = true;
+        }
+        jobs.push_back(std::move(job));
+        return true;
+    }
+
+    // Threads are short, for all services together: a log grows meanwhile. Told once for each time of need.
+    void put_off(const std::string& path, File& file) {
+        const Duration wait = thread_wait;
+        thread_wait = std::min(thread_wait * 2, thread_wait_max);
+        if (wait == thread_wait_min)
+            warn(path, "cannot be rotated for now: no thread can be started (see the limit of tasks)");
+        look_later(path, file, wait);
     }
 
     // In the worker thread, which ends when nothing is left to do.
@@ -171,6 +197,7 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
     Warn warn;
     std::unordered_map<std::string, File> files;
     std::set<std::pair<Instant, std::string>> due;
+    Duration thread_wait = thread_wait_min;
 
     std::mutex mutex;
     std::deque<Job> jobs;

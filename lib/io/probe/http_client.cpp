@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <unordered_set>
+#include <vector>
 
 #include "io/probe/http_loop.hpp"
 
@@ -72,6 +73,7 @@ private:
     std::string body_;
     bool cut_ = false;
     int socket_errno_ = 0;
+    std::vector<int> sockets_;
     std::array<char, CURL_ERROR_SIZE> text_{};
 };
 
@@ -212,6 +214,7 @@ curl_socket_t HttpClient::Transfer::on_open(void* self, curlsocktype, curl_socka
     auto& transfer = *static_cast<Transfer*>(self);
     const int fd = transfer.loop_.multi.open_socket(*address);
     if (fd < 0) transfer.socket_errno_ = errno;
+    if (fd >= 0) transfer.sockets_.push_back(fd);
     return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
@@ -226,7 +229,11 @@ HttpStage HttpClient::Transfer::stage() const {
     curl_off_t ready = 0;
     loop_.curl->easy_getinfo(easy_, CURLINFO_PRETRANSFER_TIME_T, &ready);
     if (ready > 0) return HttpStage::waiting;
-    return number(CURLINFO_LOCAL_PORT) > 0 ? HttpStage::handshaking : HttpStage::connecting;
+    // Since libcurl 8 its own answer comes only after the handshake.
+    const bool connected = number(CURLINFO_LOCAL_PORT) > 0 || std::ranges::any_of(sockets_, [&](int fd) {
+                               return loop_.multi.is_connected(fd);
+                           });
+    return connected ? HttpStage::handshaking : HttpStage::connecting;
 }
 
 HttpReply::End HttpClient::Transfer::end_of(CURLcode code) const {
@@ -238,10 +245,10 @@ HttpReply::End HttpClient::Transfer::end_of(CURLcode code) const {
     if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
         code == CURLE_PARTIAL_FILE)
         return End::closed;
-    if (stage() == HttpStage::connecting) return code == CURLE_SSL_CACERT_BADFILE ? End::ca_file : End::other;
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) return End::not_http;
     if (code == CURLE_SSL_CACERT_BADFILE) return End::ca_file;
     if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION) return End::tls;
+    if (stage() == HttpStage::connecting) return End::other;
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY) return End::not_http;
     return End::broken;
 }
 

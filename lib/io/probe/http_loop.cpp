@@ -54,6 +54,14 @@ void CurlLoop::close_socket(int fd) {
     sockets_.erase(fd);
 }  // its destructor closes it
 
+bool CurlLoop::is_connected(int fd) const {
+    const auto found = sockets_.find(fd);
+    if (found == sockets_.end()) return false;
+    boost::system::error_code error;
+    (void)found->second->handle.remote_endpoint(error);
+    return !error;
+}
+
 int CurlLoop::on_socket(CURL*, curl_socket_t fd, int what, void* self, void*) {
     auto& loop = *static_cast<CurlLoop*>(self);
     const auto found = loop.sockets_.find(fd);

@@ -32,6 +32,8 @@ public:
     // that closing it is one system call. -1: errno says why.
     [[nodiscard]] int open_socket(const curl_sockaddr& address);
     void close_socket(int fd);
+    // Whether a socket of open_socket's has reached the other side; not once it is closed.
+    [[nodiscard]] bool is_connected(int fd) const;
 
 private:
     struct Socket {

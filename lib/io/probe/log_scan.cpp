@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "io/probe/verdict.hpp"
+#include "io/unique_fd.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -21,14 +22,8 @@ constexpr std::size_t before_max = 32;
 class File {
 public:
     explicit File(const std::string& path)
-        : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)),
-          error_(fd_ < 0 ? errno : 0) {
-        if (fd_ >= 0 && (::fstat(fd_, &status_) != 0 || !S_ISREG(status_.st_mode))) error_ = EINVAL;
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (fd_ >= 0) ::close(fd_);
+        : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)), error_(fd_ ? 0 : errno) {
+        if (fd_ && (::fstat(fd_.get(), &status_) != 0 || !S_ISREG(status_.st_mode))) error_ = EINVAL;
     }
 
     [[nodiscard]] int error() const { return error_; }
@@ -37,13 +32,13 @@ public:
 
     [[nodiscard]] std::string read(std::uint64_t offset, std::size_t count) const {
         std::string data(count, '\0');
-        const auto got = ::pread(fd_, data.data(), count, static_cast<off_t>(offset));
+        const auto got = ::pread(fd_.get(), data.data(), count, static_cast<off_t>(offset));
         data.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
         return data;
     }
 
 private:
-    int fd_;
+    UniqueFd fd_;
     int error_;
     struct stat status_{};
 };

@@ -175,6 +175,9 @@ void PostgresAttempt::take(PGresult* result) {
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
         case PGRES_SINGLE_TUPLE:
+#ifdef LIBPQ_HAS_CHUNK_MODE  // PostgreSQL 17
+        case PGRES_TUPLES_CHUNK:
+#endif
         case PGRES_EMPTY_QUERY:
             return;
         case PGRES_COPY_OUT:

@@ -4,32 +4,19 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <memory>
 
+#include "io/read_file.hpp"
 #include "io/unique_fd.hpp"
 
 namespace dpsup::io::cgroup {
 namespace {
 
-std::string read_up_to(const std::string& path, std::size_t most) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::string text;
-    std::array<char, 4096> buffer{};
-    while (fd && text.size() < most) {
-        const auto count = ::read(fd.get(), buffer.data(), buffer.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        text.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-    return text;
-}
-
 void add_processes(const std::string& directory, std::vector<pid_t>& pids, int depth) {
     constexpr std::size_t procs_max = 16 * 1024 * 1024;
-    const std::string text = read_up_to(directory + "/cgroup.procs", procs_max);
+    const std::string text = io::read_file(directory + "/cgroup.procs", procs_max);
     for (const char* at = text.data(); at < text.data() + text.size(); ++at) {
         pid_t pid = 0;
         const auto [end, error] = std::from_chars(at, text.data() + text.size(), pid);
@@ -62,7 +49,7 @@ int write_file(const std::string& path, std::string_view text) {
 }
 
 std::string read_file(const std::string& path) {
-    return read_up_to(path, 64 * 1024);
+    return io::read_file(path, 64 * 1024);
 }
 
 std::uint64_t value_of(std::string_view text, std::string_view key) {

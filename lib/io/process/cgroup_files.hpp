@@ -13,7 +13,7 @@ namespace dpsup::io::cgroup {
 // 0, or the errno.
 [[nodiscard]] int write_file(const std::string& path, std::string_view text);
 
-// Empty where it cannot be read. Never more than 64 KiB, but for read_procs.
+// Empty where it cannot be read. Not much more than 64 KiB.
 [[nodiscard]] std::string read_file(const std::string& path);
 
 // "oom_kill 3" in a file of such lines -> 3; 0 where there is none.

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <vector>
 
+#include "base/hash.hpp"
+
 namespace dpsup::io {
 namespace {
 
@@ -43,12 +45,9 @@ std::string own_cgroup() {
     return {};
 }
 
-// FNV-1a: short, and the same in every run.
 std::string hash_of(const std::string& text) {
-    std::uint64_t hash = 0xcbf29ce484222325ULL;
-    for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
     char name[17];
-    std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(hash));
+    std::snprintf(name, sizeof name, "%016llx", static_cast<unsigned long long>(fnv1a(text)));
     return std::string(name, 8);
 }
 

@@ -142,7 +142,7 @@ void CgroupTree::adopted(const std::string& leaf, const config::Limits& limits, 
     }
 }
 
-std::vector<pid_t> CgroupTree::processes(const std::string& leaf) {
+std::vector<pid_t> CgroupTree::left_behind(const std::string& leaf) {
     return cgroup::processes(directory_of(leaf));
 }
 

@@ -25,7 +25,7 @@ public:
     void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
     void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) override;
-    [[nodiscard]] std::vector<pid_t> processes(const std::string& leaf) override;
+    [[nodiscard]] std::vector<pid_t> left_behind(const std::string& leaf) override;
     void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;

@@ -54,27 +54,45 @@ void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) 
 }
 
 void DescendantTree::adopted(const std::string& leaf, const config::Limits&, pid_t pid) {
+    adopted_.insert(leaf);
     if (pid == 0) return;
     launches_[leaf].push_back({.pid = pid, .running = true});
     roots_[pid] = leaf;
 }
 
-std::vector<pid_t> DescendantTree::processes(const std::string& leaf) {
-    return members(leaf);
+std::vector<pid_t> DescendantTree::left_behind(const std::string& leaf) {
+    std::vector<pid_t> found;
+    for (const pid_t pid : all_processes())
+        if (marked_as(pid) == leaf) found.push_back(pid);
+    return found;
 }
 
-void DescendantTree::kill_unclaimed() {}  // they are nobody's descendants any more
+// They are nobody's descendants any more, but bear our mark.
+void DescendantTree::kill_unclaimed() {
+    for (const pid_t pid : all_processes()) {
+        const std::string leaf = marked_as(pid);
+        if (leaf.empty() || pid == ::getpid()) continue;
+        if (adopted_.contains(leaf)) continue;
+        warn_(leaf.substr(0, leaf.find('/')),
+              "killed process " + std::to_string(pid) + ", which an earlier daemon had left");
+        ::kill(pid, SIGKILL);
+    }
+}
 
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {
     roots_.erase(pid);
     for (auto& launch : launches_[leaf]) launch.running = launch.running && launch.pid != pid;
 }
 
+std::string DescendantTree::marked_as(pid_t pid) const {
+    const std::string mark = environment_value(pid, "DPSUP_INSTANCE");
+    return mark.starts_with(instance_ + "/") ? mark.substr(instance_.size() + 1) : std::string();
+}
+
 std::string DescendantTree::owner_of_orphan(pid_t pid) const {
     ProcEntry entry;
     if (!read_proc_entry(pid, entry) || entry.ended()) return {};
-    const std::string mark = environment_value(pid, "DPSUP_INSTANCE");
-    if (mark.starts_with(instance_ + "/")) return mark.substr(instance_.size() + 1);
+    if (std::string leaf = marked_as(pid); !leaf.empty()) return leaf;
     struct stat output{};
     const bool has_output = ::stat(("/proc/" + std::to_string(pid) + "/fd/2").c_str(), &output) == 0;
     for (const auto& [leaf, launches] : launches_) {
@@ -91,6 +109,10 @@ std::string DescendantTree::owner_of_orphan(pid_t pid) const {
 // Children of ours that we did not launch were handed to us when their parent died.
 std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
     std::vector<pid_t> orphans;
+    // What the earlier daemon's services had orphaned became init's child.
+    if (adopted_.contains(leaf.substr(0, leaf.find('/'))))
+        for (const pid_t pid : all_processes())
+            if (!roots_.contains(pid) && within(leaf, marked_as(pid))) orphans.push_back(pid);
     for (const pid_t child : own_children()) {
         if (!roots_.contains(child) && within(leaf, owner_of_orphan(child))) orphans.push_back(child);
     }

@@ -4,6 +4,7 @@
 // that has shed all three cannot be told from others and is left alone.
 #pragma once
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -23,7 +24,7 @@ public:
     void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
     void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) override;
-    [[nodiscard]] std::vector<pid_t> processes(const std::string& leaf) override;
+    [[nodiscard]] std::vector<pid_t> left_behind(const std::string& leaf) override;
     void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
@@ -42,11 +43,14 @@ private:
     };
 
     [[nodiscard]] std::string owner_of_orphan(pid_t pid) const;
+    // The leaf that it was launched into, by its environment; empty: none of ours.
+    [[nodiscard]] std::string marked_as(pid_t pid) const;
     [[nodiscard]] std::vector<pid_t> orphans_of(const std::string& leaf) const;
     [[nodiscard]] std::vector<pid_t> members(const std::string& leaf) const;
     [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
 
     std::string instance_;
+    std::set<std::string> adopted_;  // leaves in which an earlier daemon launched something
     Warn warn_;
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched

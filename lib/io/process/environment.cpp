@@ -73,7 +73,10 @@ Staged<Variables> build_environment(const config::Process& process, const Identi
             continue;
         }
         auto secret = read_secret(std::get<config::SecretFile>(value));
-        if (!secret) return tl::unexpected(secret.error());
+        if (!secret) {
+            secret.error().detail = name + " from " + secret.error().detail;
+            return tl::unexpected(secret.error());
+        }
         variables[name] = std::move(*secret);
     }
     return variables;

@@ -45,18 +45,18 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
 // before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
 pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
                                               UniqueFd& held) {
-    const bool tracked = !options_.cgroup_root.empty();
+    const bool by_cgroup = !options_.cgroup_root.empty();
     std::vector<pid_t> candidates;
     if (process.pid > 0)
         candidates = {process.pid};
-    else if (tracked)
+    else
         candidates = leaders_in(entry.leaf());
     for (const pid_t pid : candidates) {
         held = ForeignProcess::hold(pid);
         ProcEntry seen;
         if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
         if (process.pid > 0 && seen.start != process.start) continue;
-        if (tracked && !tree_->contains(entry.leaf(), pid)) continue;
+        if (by_cgroup && !tree_->contains(entry.leaf(), pid)) continue;
         if (ForeignProcess::lives(held)) return pid;
     }
     held.reset();
@@ -66,7 +66,7 @@ pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedP
 // The oldest first.
 std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) {
     std::vector<std::pair<std::uint64_t, pid_t>> leaders;
-    for (const pid_t pid : tree_->processes(leaf)) {
+    for (const pid_t pid : tree_->left_behind(leaf)) {
         ProcEntry process;
         if (read_proc_entry(pid, process) && !process.ended() && process.session == pid)
             leaders.emplace_back(process.start, pid);

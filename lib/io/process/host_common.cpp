@@ -26,7 +26,7 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
                     warnings_("", "the log " + path + ": " + message);
                 }),
       starter_(OutputPaths{options_.log_dir, options_.journal_socket, options_.journal_unit},
-               make_launch_defaults(options_.nofile)),
+               make_launch_defaults(options_.nofile, options_.instance)),
       reaper_(context,
               [this](pid_t pid) {
                   worker_.reaped(pid);
@@ -122,11 +122,6 @@ void ProcessHostImplementation::bound_log(ServiceId id, const config::LogConfig&
     entry->log_size_max = log.max_size;
     entry->log_keep = log.keep;
     if (!entry->log_path.empty()) rotation_.watch(entry->log_path, log.max_size, log.keep);
-}
-
-pid_t ProcessHostImplementation::main_pid(ServiceId id) const {
-    const Entry* entry = find(id);
-    return entry == nullptr ? 0 : entry->main_pid;
 }
 
 std::string ProcessHostImplementation::status_text(ServiceId id) const {

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <vector>
 
+#include "base/signals.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
@@ -17,7 +18,7 @@ core::Reloaded reloaded_from(const CommandResult& result) {
             if (result.code == 0) return {true, "the reload command succeeded" + said};
             return {false, "the reload command exited with " + std::to_string(result.code) + said};
         case CommandResult::End::signaled:
-            return {false, "the reload command died of signal " + std::to_string(result.code) + said};
+            return {false, "the reload command was killed by " + signal_name(result.code) + said};
         case CommandResult::End::timed_out:
             return {false, "the reload command took too long and was killed" + said};
         case CommandResult::End::refused:
@@ -80,7 +81,7 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
             answer.detail = "the last reload command has not ended yet";
         } else if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
             send_signal(id, generation, signal->signal, false);
-            answer = {true, "sent signal " + std::to_string(signal->signal)};
+            answer = {true, "sent " + signal_name(signal->signal)};
         } else {
             answer.detail = "neither a reload signal nor a reload command is configured";
         }

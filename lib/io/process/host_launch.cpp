@@ -89,6 +89,7 @@ void ProcessHostImplementation::start(ServiceId id, Entry& entry) {
     entry.status.clear();
     entry.signals.clear();
     entry.spoof_warned = false;
+    entry.main_pid_warned = false;
     entry.kill_asked = false;
     entry.foreign.reset();
     auto job = prepare(id, entry);

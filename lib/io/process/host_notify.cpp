@@ -1,4 +1,6 @@
 // What a service says with sd_notify, and whether it may.
+#include <utility>
+
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
@@ -22,8 +24,12 @@ bool ProcessHostImplementation::heard(ServiceId id, const NotifySender& sender, 
     if (entry->phase != Phase::running || !may_speak(*entry, sender)) return true;
     NotifyMessage message = parse_notify(text);
     if (message.status) entry->status = std::move(*message.status);
-    if (message.fact.main_pid && !change_main(id, *entry, *message.fact.main_pid))
+    if (const auto pid = message.fact.main_pid; pid && !change_main(id, *entry, *pid)) {
+        if (*pid != entry->main_pid && !std::exchange(entry->main_pid_warned, true))
+            warnings_(entry->leaf(),
+                      "passed over MAINPID=" + std::to_string(*pid) + ": that is no process of the service");
         message.fact.main_pid.reset();
+    }
     if (message.says_something()) emit(id, entry->generation, message.fact);
     schedule_flush();
     return true;

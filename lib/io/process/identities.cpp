@@ -83,7 +83,8 @@ std::shared_ptr<const Identity> Identities::known(const config::Process& process
 void Identities::look_up(const config::Process& process, Told told) {
     const std::string key = key_of(process);
     auto& look_up = under_way_[key];
-    if (!look_up && !(look_up = begin(key, process))) {
+    if (!look_up) look_up = begin(key, process);
+    if (!look_up) {
         under_way_.erase(key);
         return tell({std::move(told)}, stage_failed("user", EAGAIN, "looking up " + names_in(process)));
     }

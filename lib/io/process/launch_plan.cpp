@@ -29,12 +29,12 @@ std::string make_instance() {
 
 }  // namespace
 
-LaunchDefaults make_launch_defaults(const rlimit64& nofile) {
+LaunchDefaults make_launch_defaults(const rlimit64& nofile, const std::string& instance) {
     LaunchDefaults defaults;
     defaults.dev_null.reset(::open("/dev/null", O_RDWR | O_CLOEXEC));
     std::ifstream("/proc/self/oom_score_adj") >> defaults.oom_score_adj;
     defaults.nofile = nofile;
-    defaults.instance = make_instance();
+    defaults.instance = instance.empty() ? make_instance() : instance;
     return defaults;
 }
 

@@ -22,7 +22,7 @@ struct LaunchDefaults {
     std::string instance;   // marks our processes: DPSUP_INSTANCE=<instance>/<leaf>
 };
 
-[[nodiscard]] LaunchDefaults make_launch_defaults(const rlimit64& nofile);
+[[nodiscard]] LaunchDefaults make_launch_defaults(const rlimit64& nofile, const std::string& instance = {});
 
 class LaunchPlan {
 public:

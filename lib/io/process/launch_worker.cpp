@@ -10,6 +10,7 @@
 #include <deque>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -64,7 +65,6 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         {
             const std::lock_guard lock(mutex);
             jobs.push_back({ticket, std::move(what)});
-            if (threads.empty()) start_thread();
         }
         awake.notify_one();
         if (events.size() == 1) look_later();
@@ -89,9 +89,21 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         return std::move(entry.mapped());
     }
 
+    // Throws std::system_error where the system has no thread for us.
     void start_thread() {
-        auto& thread = *threads.emplace_back(std::make_unique<Thread>());
-        thread.thread = std::thread([self = shared_from_this(), &thread] { self->work(thread); });
+        auto thread = std::make_unique<Thread>();
+        thread->thread = std::thread([self = shared_from_this(), &on = *thread] { self->work(on); });
+        threads.push_back(std::move(thread));
+    }
+
+    // Another one, so that launches go on; false: there is none to be had now.
+    [[nodiscard]] bool try_start_thread() {
+        try {
+            start_thread();
+            return true;
+        } catch (const std::system_error&) {
+            return false;
+        }
     }
 
     // In a thread, to its end.
@@ -168,6 +180,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
     void look() {
         std::vector<Ticket> held_up;
         std::vector<std::string> stuck;
+        bool enough = true;
         {
             const std::lock_guard lock(mutex);
             for (const auto& thread : threads) {
@@ -175,8 +188,10 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             }
             const bool none_serves =
                 std::ranges::none_of(threads, [](const auto& thread) { return thread->serves(); });
-            if (none_serves && threads.size() < threads_max) start_thread();
+            if (none_serves && threads.size() < threads_max) enough = try_start_thread();
         }
+        if (!std::exchange(short_of_threads, !enough) && !enough)
+            warn("launches wait: one hangs, and no other thread can be started (see the limit of tasks)");
         for (const auto& path : stuck)
             warn("launching " + path + " hangs in the kernel, perhaps on a file system that does not answer");
         for (const Ticket ticket : held_up) {
@@ -222,6 +237,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
     const Launch launch;
     std::uint64_t last_ticket = 0;              // of the loop only, as is the next
     std::unordered_map<Ticket, Events> events;  // of the launches that are not over
+    bool short_of_threads = false;
 
     std::mutex mutex;
     std::condition_variable awake;
@@ -233,6 +249,8 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
 
 LaunchWorker::LaunchWorker(boost::asio::io_context& context, Reaper& reaper, Warn warn, Launch launch)
     : implementation_(std::make_shared<Implementation>(context, reaper, std::move(warn), std::move(launch))) {
+    const std::lock_guard lock(implementation_->mutex);
+    implementation_->start_thread();
 }
 
 LaunchWorker::~LaunchWorker() {

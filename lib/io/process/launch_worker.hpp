@@ -42,7 +42,8 @@ public:
     // Launches a plan; in place of Launcher::launch, for tests.
     using Launch = std::function<Staged<pid_t>(LaunchPlan&)>;
 
-    // The reaper remembers the ends of children that die before `done` has told of them.
+    // The reaper remembers the ends of children that die before `done` has told of them. The first thread is started
+    // here, so that there is one however short threads get: throws std::system_error where it cannot be had.
     LaunchWorker(boost::asio::io_context& context, Reaper& reaper, Warn warn, Launch launch = {});
     ~LaunchWorker();  // waits a little for the launch under way, then kills it; nothing is told any more
     LaunchWorker(const LaunchWorker&) = delete;

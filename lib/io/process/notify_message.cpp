@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cstdint>
 
+#include "base/utf8.hpp"
+
 namespace dpsup::io {
 namespace {
 
@@ -24,33 +26,9 @@ std::optional<Duration> duration_of(std::string_view microseconds) {
     return Duration(std::chrono::microseconds(std::min(*number, us_max)));
 }
 
-unsigned byte(std::string_view text, std::size_t at) {
-    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
-}
-
-// The length of the well-formed character at the front of `text`, or 0. No surrogates, no overlong forms.
-std::size_t character_length(std::string_view text) {
-    const unsigned first = byte(text, 0);
-    if (first < 0x80) return 1;
-    std::size_t length = 0;
-    unsigned lowest = 0x80;
-    unsigned highest = 0xbf;
-    if (first >= 0xc2 && first <= 0xdf) {
-        length = 2;
-    } else if (first >= 0xe0 && first <= 0xef) {
-        length = 3;
-        if (first == 0xe0) lowest = 0xa0;
-        if (first == 0xed) highest = 0x9f;
-    } else if (first >= 0xf0 && first <= 0xf4) {
-        length = 4;
-        if (first == 0xf0) lowest = 0x90;
-        if (first == 0xf4) highest = 0x8f;
-    }
-    if (length == 0 || text.size() < length || byte(text, 1) < lowest || byte(text, 1) > highest) return 0;
-    for (std::size_t i = 2; i < length; ++i) {
-        if (byte(text, i) < 0x80 || byte(text, i) > 0xbf) return 0;
-    }
-    return length;
+bool is_control(std::string_view character) {
+    const auto code = static_cast<unsigned char>(character.front());
+    return code < 0x20 || code == 0x7f;
 }
 
 void take_line(std::string_view line, NotifyMessage& message) {
@@ -81,9 +59,9 @@ void take_line(std::string_view line, NotifyMessage& message) {
 std::string clean_text(std::string_view text, std::size_t bytes_max) {
     std::string clean;
     while (!text.empty()) {
-        const std::size_t length = character_length(text);
+        const std::size_t length = utf8_length(text);
         std::string_view next = length == 0 ? replacement : text.substr(0, length);
-        if (length == 1 && (byte(next, 0) < 0x20 || byte(next, 0) == 0x7f)) next = " ";
+        if (is_control(next)) next = " ";
         if (clean.size() + next.size() > bytes_max) break;
         clean += next;
         text.remove_prefix(length == 0 ? 1 : length);

@@ -1,33 +1,18 @@
 #include "io/process/proc_entry.hpp"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <memory>
 #include <string_view>
+#include <utility>
 
-#include "io/unique_fd.hpp"
+#include "io/read_file.hpp"
 
 namespace dpsup::io {
 namespace {
-
-std::string read_file(const std::string& path, std::size_t most) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    std::string text;
-    std::array<char, 8192> buffer{};
-    while (fd && text.size() < most) {
-        const auto count = ::read(fd.get(), buffer.data(), buffer.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) break;
-        text.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-    return text;
-}
 
 template <class Visit>
 void each_number_in(const char* directory, Visit visit) {
@@ -95,8 +80,22 @@ bool read_proc_entry(pid_t pid, ProcEntry& entry) {
     return true;
 }
 
+std::vector<pid_t> all_processes() {
+    std::vector<pid_t> pids;
+    each_number_in("/proc", [&](pid_t pid) { pids.push_back(pid); });
+    return pids;
+}
+
+// The kernel may leave one out whose sibling ends while the list is read (proc(5)): so twice the same, or the last look.
 std::vector<pid_t> own_children() {
-    return children_of(::getpid());
+    constexpr int looks_max = 8;
+    std::vector<pid_t> children = children_of(::getpid());
+    for (int look = 1; look < looks_max; ++look) {
+        std::vector<pid_t> again = children_of(::getpid());
+        if (again == children) break;
+        children = std::move(again);
+    }
+    return children;
 }
 
 std::vector<pid_t> descendants_of(pid_t root) {

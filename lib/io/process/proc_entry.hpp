@@ -22,6 +22,8 @@ struct ProcEntry {
 // False where there is no such process.
 [[nodiscard]] bool read_proc_entry(pid_t pid, ProcEntry& entry);
 
+[[nodiscard]] std::vector<pid_t> all_processes();
+
 // The direct children of this process, also those that have ended.
 [[nodiscard]] std::vector<pid_t> own_children();
 

@@ -69,10 +69,6 @@ void ProcessHost::kill_command(CommandNumber number) {
     implementation_->kill_command(number);
 }
 
-pid_t ProcessHost::main_pid(ServiceId id) const {
-    return implementation_->main_pid(id);
-}
-
 std::string ProcessHost::status_text(ServiceId id) const {
     return implementation_->status_text(id);
 }

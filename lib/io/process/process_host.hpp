@@ -41,6 +41,9 @@ struct ProcessHostOptions {
     // A directory of ours in a cgroup v2 hierarchy (see cgroup_root.hpp); created where it is missing. Empty:
     // processes are tracked as descendants of this process, which becomes a subreaper.
     std::string cgroup_root;
+    // Marks our processes where there is no cgroup (DPSUP_INSTANCE in their environment): the same for a daemon and
+    // for those that take over from it. Empty: one that nobody else has.
+    std::string instance;
     std::string journal_socket = "/run/systemd/journal/stdout";
     std::string journal_unit;  // of systemd, in which `cgroup_root` lies; see OutputPaths
     // Of services that name none: that with which the daemon was started (descriptor_limit.hpp). Without it they could
@@ -136,8 +139,6 @@ public:
     // Kills it, or takes its turn away. Answered as ever.
     void kill_command(CommandNumber number);
 
-    // 0: nothing runs.
-    [[nodiscard]] pid_t main_pid(ServiceId id) const;
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.

@@ -55,7 +55,6 @@ public:
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  ProcessHost::CommandCallback callback, CommandProgress progress);
     void kill_command(CommandNumber number);
-    [[nodiscard]] pid_t main_pid(ServiceId id) const;
     [[nodiscard]] std::string status_text(ServiceId id) const;
 
 private:
@@ -69,6 +68,7 @@ private:
         Phase phase = Phase::idle;
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
+        bool main_pid_warned = false;
         pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
         pid_t launched_pid = 0;  // until it is reaped
         Reaper::Watch launched;

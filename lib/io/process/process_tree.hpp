@@ -47,8 +47,8 @@ public:
     // A process that an earlier daemon launched into the tree, or 0 where its main process is gone. What commands of
     // that daemon left there is killed.
     virtual void adopted(const std::string& leaf, const config::Limits& limits, pid_t pid) = 0;
-    // The processes of the tree.
-    [[nodiscard]] virtual std::vector<pid_t> processes(const std::string& leaf) = 0;
+    // What an earlier daemon left in the tree.
+    [[nodiscard]] virtual std::vector<pid_t> left_behind(const std::string& leaf) = 0;
     // Kills what is left of an earlier daemon in trees that nobody has adopted.
     virtual void kill_unclaimed() = 0;
     // That child, or adopted process, has ended.

@@ -39,8 +39,9 @@ json::object encode_exit(const core::Exited& exit) {
 json::object encode_instance(const core::RunSnapshot& run) {
     json::object object{{"phase", static_cast<int>(run.phase)}, {"cause", static_cast<int>(run.cause)},
                         {"end_reason", run.end_reason},         {"pid", run.pid},
-                        {"launched_at", ns(run.launched_at)},   {"was_ready", run.was_ready},
-                        {"notified", run.notified_ready}};
+                        {"launched_at", ns(run.launched_at)},   {"ended_at", ns(run.ended_at)},
+                        {"kill_at", ns(run.kill_at)},           {"was_ready", run.was_ready},
+                        {"notified", run.notified_ready},       {"verdicts", run.verdicts}};
     if (run.exit) object["exit"] = encode_exit(*run.exit);
     return object;
 }
@@ -120,8 +121,11 @@ core::RunSnapshot decode_instance(const json::value* value, bool& good) {
     reader.text("end_reason", run.end_reason);
     reader.number("pid", run.pid);
     reader.instant("launched_at", run.launched_at);
+    reader.instant("ended_at", run.ended_at);
+    reader.instant("kill_at", run.kill_at);
     reader.flag("was_ready", run.was_ready);
     reader.flag("notified", run.notified_ready);
+    reader.number("verdicts", run.verdicts);
     if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
     return run;
 }

@@ -1,14 +1,15 @@
 #include "io/state/state_store.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 
+#include "io/state/directory_lock.hpp"
 #include "io/state/state_codec.hpp"
 
 namespace dpsup::io {
@@ -42,35 +43,33 @@ Result<void> write_all(int fd, std::string_view text, const std::string& path) {
     return {};
 }
 
-std::string read_holder(int fd) {
-    std::array<char, 32> text{};
-    const ssize_t size = ::pread(fd, text.data(), text.size() - 1, 0);
-    return size > 0 ? std::string(text.data(), static_cast<std::size_t>(size)) : "unknown";
+tl::unexpected<Error> too_large(const std::string& path) {
+    return fail(
+        "state_damaged", path + " is larger than 64 MiB, which no state is",
+        "put back the file as it was, or remove it: services are then as configured, and jobs run again");
 }
 
 }  // namespace
 
 Result<StateStore> StateStore::open(const std::string& directory) {
     if (Result<void> made = make_directories(directory); !made) return tl::unexpected(made.error());
-    const std::string path = directory + "/lock";
-    UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-    if (!lock) return failed("open", path, errno);
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-        return fail(
-            "already_running",
-            "another dpsupd (pid " + read_holder(lock.get()) + ") uses the state directory " + directory,
-            "use that one, or give this one paths of its own in [daemon]");
-    // For the message above only; a full disk must not keep the daemon from starting.
-    const std::string pid = std::to_string(::getpid());
-    if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0) errno = 0;
-    return StateStore(directory, std::move(lock));
+    Result<UniqueFd> lock = lock_directory(directory, "lock", "state directory");
+    if (!lock) return tl::unexpected(lock.error());
+    return StateStore(directory, std::move(*lock));
 }
 
 Result<Remembered> StateStore::load() const {
     const std::string path = directory_ + "/state.json";
-    const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd file(
+        ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO must not hold us up
     if (!file && errno == ENOENT) return Remembered{};
-    if (!file) return fail("state_unreadable", "open " + path + ": " + std::strerror(errno));
+    struct stat info{};
+    if (!file || ::fstat(file.get(), &info) != 0)
+        return fail("state_unreadable", "open " + path + ": " + std::strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return fail("state_unreadable", path + " is not a regular file",
+                    "remove it, or put the state file back");
+    if (static_cast<std::uint64_t>(info.st_size) > state_size_max) return too_large(path);
     std::string text;
     std::array<char, 65536> chunk{};
     while (true) {
@@ -79,7 +78,7 @@ Result<Remembered> StateStore::load() const {
         if (size < 0) return fail("state_unreadable", "read " + path + ": " + std::strerror(errno));
         if (size == 0) break;
         text.append(chunk.data(), static_cast<std::size_t>(size));
-        if (text.size() > state_size_max) return fail("state_damaged", path + " is larger than any state");
+        if (text.size() > state_size_max) return too_large(path);
     }
     return decode_state(text, path);
 }
@@ -87,7 +86,7 @@ Result<Remembered> StateStore::load() const {
 Result<void> StateStore::save(const Remembered& remembered) const {
     const std::string path = directory_ + "/state.json";
     const std::string fresh = path + ".new";
-    UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!file) return failed("open", fresh, errno);
     if (Result<void> written = write_all(file.get(), encode_state(remembered), fresh); !written)
         return written;

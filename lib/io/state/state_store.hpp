@@ -24,8 +24,8 @@ using Remembered = std::map<std::string, RememberedService>;
 
 class StateStore {
 public:
-    // Creates the directory (0700) where it is missing, and locks it for the life of the store. Fails with
-    // "already_running" where another daemon holds the lock.
+    // Creates the directory (0700) where it is missing, and locks it for the life of the store; fails with
+    // "already_running" as lock_directory() does.
     [[nodiscard]] static Result<StateStore> open(const std::string& directory);
 
     // Nothing is remembered where there is no file. A file of a newer version or one that cannot be

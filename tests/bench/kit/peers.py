@@ -1,17 +1,14 @@
 """The supervisors, each configured as its manual says, with no delay before a restart where it lets us choose, and
 with the output of services thrown away."""
 
-import os
 import shutil
 import signal
 import subprocess
 from pathlib import Path
 
-from . import proc
+from . import build, proc
 from .peer import Peer
 from .table import program
-
-REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def first_line(*command):
@@ -27,7 +24,7 @@ class Dpsup(Peer):
     name = "dpsup"
 
     def binary(self, which):
-        return str(Path(os.environ.get("DPSUP_BUILD", REPOSITORY / "build")) / "daemon" / which / which)
+        return build.binary(which)
 
     def available(self):
         binary = self.binary("dpsupd")

@@ -167,6 +167,11 @@ TEST_F(CommandLine, CommandsServices) {
 TEST_F(CommandLine, EndsWith2WhereItIsUsedWrongly) {
     EXPECT_THAT(run({"sttop", "x"}).err, HasSubstr("did you mean: dpsupctl stop?"));
     EXPECT_THAT(run({"stop", "--wiat", "x"}).err, HasSubstr("did you mean --wait?"));
+    EXPECT_THAT(run({"start", "--all", "x"}).err,
+                HasSubstr("either the names of services, or --all, not both"));
+    EXPECT_THAT(run({"stop", ""}).err, HasSubstr("\"\" is no service's name"));
+    EXPECT_THAT(run({"--socket", "", "status"}).err, HasSubstr("the path of the control socket is empty"));
+    EXPECT_THAT(run({"events", "-n", "-1"}).err, HasSubstr("\"-1\" is no number of lines"));
     for (const auto& arguments :
          std::vector<std::vector<std::string>>{{},
                                                {"sttop"},
@@ -178,7 +183,12 @@ TEST_F(CommandLine, EndsWith2WhereItIsUsedWrongly) {
                                                {"reload", "--all"},
                                                {"logs"},
                                                {"status", "--lines", "3"},
-                                               {"events", "-n", "many"}})
+                                               {"events", "-n", "many"},
+                                               {"events", "-n", "-1"},
+                                               {"logs", "-n", "-1", "service-1"},
+                                               {"stop", ""},
+                                               {"explain", ""},
+                                               {"--socket", "", "status"}})
         EXPECT_EQ(run(arguments).code, 2) << testing::PrintToString(arguments);
 }
 
@@ -228,6 +238,24 @@ TEST_F(CommandLine, ReportsAFullDiskAndForgivesAReaderThatLeaves) {
     EXPECT_EQ(contents(folder.file("err")), "");
 }
 
+TEST_F(CommandLine, FailsWhereNothingOfItsOutputCanBeWritten) {
+    for (const char* command : {"version >&-", "status >&-", "status <&- >&-"}) {
+        const std::string script =
+            "exec " + std::string(DPSUP_DPSUPCTL) + " --socket " + socket + " " + command;
+        EXPECT_EQ(Child({"/bin/sh", "-c", script}, folder.file("out"), folder.file("err")).wait(), 1);
+        EXPECT_THAT(contents(folder.file("err")), HasSubstr("cannot write the output"));
+    }
+}
+
+TEST_F(CommandLine, TakesNoEmptySignalForTheDefault) {
+    for (const char* wrong : {"", "SIGFOO", "33"}) {
+        const auto killed = run({"kill", "service-3", "--signal", wrong});
+        EXPECT_EQ(killed.code, 2) << wrong << killed.out;
+        EXPECT_THAT(killed.err, HasSubstr("signal")) << wrong;
+    }
+    EXPECT_EQ(run({"kill", "service-3", "--signal="}).code, 2);
+}
+
 TEST_F(CommandLine, WaitsAndEndsWith3WhereTheDaemonEndsFirst) {
     auto waiting = follow({"start", "slow-one", "--wait"});
     std::this_thread::sleep_for(200ms);
@@ -270,6 +298,7 @@ TEST_F(CommandLine, ShowsAndFollowsEvents) {
     run({"stop", "service-1"});
     EXPECT_THAT(run({"events"}).out,
                 HasSubstr("service-1             ready -> stopped  asked for by root\n"));
+    EXPECT_EQ(run({"events", "-n", "0"}).out, "");
     const auto following = follow({"events", "-f", "service-1", "service-2"});
     ASSERT_TRUE(appears(folder.file("long"), "service-1 "));
     run({"stop", "service-3"});

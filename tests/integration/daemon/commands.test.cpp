@@ -260,6 +260,10 @@ TEST(Role, FollowsTheGroup) {
     EXPECT_EQ(as("54321", {"restart", "--wait", "c"}), 0);
     EXPECT_EQ(as("54321", {"apply"}), 4);
     EXPECT_THAT(daemon.story("c"), HasSubstr("nobody"));
+    daemon.configure(std::string(chain) + "[control]\noperators = \"54322\"\nviewers = [\"*\"]\n");
+    ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
+    EXPECT_TRUE(eventually([&] { return as("54321", {"restart", "--wait", "c"}) == 4; }));
+    EXPECT_EQ(as("54322", {"restart", "--wait", "c"}), 0);
 }
 
 }  // namespace

@@ -50,6 +50,49 @@ TEST(CtrlC, ASecondTimeKillsWhatIsLeft) {
     EXPECT_FALSE(is_locked(daemon.path("lock")));
 }
 
+TEST(Shutdown, IsToldToWhoWaitsForAStart) {
+    Daemon daemon(std::string(stubborn) + R"([service.slow]
+command = "@ACTOR@"
+notify = true
+enabled = false
+)");
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    Child waiting({.command = daemon.ctl_command({"start", "slow", "--wait"}), .err = daemon.path("err")});
+    ASSERT_TRUE(daemon.reaches("slow", "starting"));
+    daemon.signal(SIGTERM);
+    const auto end = waiting.wait();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 3);
+    EXPECT_THAT(daemon.text("err"), HasSubstr("dpsupd is shutting down, and starts nothing any more"));
+}
+
+TEST(CommandLine, OfDpsupdThatIsWrongSaysHowItIsCalled) {
+    const Finished junk = run({.command = {DPSUP_DPSUPD, "junk"}});
+    EXPECT_EQ(junk.code(), 2);
+    EXPECT_EQ(junk.err,
+              "dpsupd: \"junk\" means nothing to dpsupd\n  it is called as: dpsupd [--config FILE] "
+              "[--check]\n");
+    EXPECT_EQ(run({.command = {DPSUP_DPSUPD, "--config"}}).code(), 2);
+    EXPECT_EQ(run({.command = {DPSUP_DPSUPD, "--help"}}).code(), 0);
+}
+
+TEST(Paths, ThatCannotBeAreToldWithTheirKey) {
+    for (const std::string key : {"state_dir", "runtime_dir"}) {
+        Daemon daemon("", {.daemon_keys = ""}, Daemon::Prepared{});
+        write_file(daemon.path("wrong.toml"), "[daemon]\nsocket = \"" + daemon.path("s") +
+                                                  "\"\nstate_dir = \"" + daemon.path("a") +
+                                                  "\"\nruntime_dir = \"" + daemon.path("b") + "\"\n");
+        std::string text = read_file(daemon.path("wrong.toml"));
+        const std::string right = daemon.path(key == "state_dir" ? "a" : "b");
+        text.replace(text.find(right), right.size(), "/etc/passwd");
+        write_file(daemon.path("wrong.toml"), text);
+        const Finished ended = run({.command = {DPSUP_DPSUPD, "--config", daemon.path("wrong.toml")}});
+        EXPECT_EQ(ended.code(), 1);
+        EXPECT_THAT(ended.err, HasSubstr("[daemon] " + key + " = \"/etc/passwd\": "));
+        EXPECT_THAT(ended.err, HasSubstr("set " + key + " to a directory"));
+    }
+}
+
 TEST(Shutdown, IsBoundedByItsTimeout) {
     Daemon daemon(stubborn, {.daemon_keys = "shutdown_timeout = \"300ms\""});
     ASSERT_TRUE(daemon.reaches("x", "ready"));
@@ -65,7 +108,7 @@ TEST(Shutdown, StartsNothingAnyMore) {
     daemon.signal(SIGTERM);
     ASSERT_TRUE(daemon.reaches("x", "stopping"));
     const Finished started = daemon.ctl({"start", "y"});
-    EXPECT_EQ(started.code(), 1);
+    EXPECT_EQ(started.code(), 3);
     EXPECT_THAT(started.err, HasSubstr("shutting down"));
     EXPECT_EQ(daemon.text("record"), "");
     daemon.signal(SIGTERM);

@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"MissingEnvFile", "command = \"@ACTOR@\"\nenv_file = \"@DIR@/no-env\"", {"no-env", "ENOENT"}},
         Case{"MissingSecret",
              "command = \"@ACTOR@\"\nenvironment = { PASSWORD = { file = \"@DIR@/no-secret\" } }",
-             {"secret", "no-secret", "ENOENT"}}),
+             {"secret", "PASSWORD", "no-secret", "ENOENT"}}),
     [](const auto& one) { return one.param.name; });
 
 TEST(Launch, SucceedsOnceTheCauseIsGone) {

@@ -54,6 +54,23 @@ TEST(Hostile, MoreConnectionsThanThereIsRoomForMakeRoom) {
     expect_well(daemon);
 }
 
+TEST(Hostile, IdleConnectionsLeaveDescriptorsForLaunches) {
+    Options options;
+    options.before_exec = [] {
+        const rlimit few{128, 128};
+        return ::setrlimit(RLIMIT_NOFILE, &few) == 0;
+    };
+    Daemon daemon(one, options);
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    std::vector<Connection> idle;
+    for (int i = 0; i < 300; ++i) {
+        idle.emplace_back(daemon.socket());
+        ASSERT_TRUE(idle.back().connected()) << i;
+    }
+    expect_well(daemon);
+    EXPECT_THAT(daemon.story("x"), testing::Not(testing::HasSubstr("could not be launched")));
+}
+
 TEST(Hostile, AnOversizedBodyIsRefused) {
     Daemon daemon(one);
     ASSERT_TRUE(daemon.reaches("x", "ready"));

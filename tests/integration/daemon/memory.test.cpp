@@ -82,11 +82,24 @@ TEST(SecondDaemon, OnTheSameStateDirectoryRefuses) {
     EXPECT_EQ(daemon.status("x")["restarts"].number(), 0);
 }
 
+TEST(SecondDaemon, OnTheSameRuntimeDirectoryRefuses) {
+    Daemon daemon(two);
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    const std::string other = daemon.path("other.toml");
+    const std::string text = replaced(daemon.text("dpsup.toml"), daemon.path("state"), daemon.path("state2"));
+    write_file(other, replaced(text, "control.sock", "other.sock"));
+    const Finished second = run({.command = {DPSUP_DPSUPD, "--config", other}});
+    EXPECT_EQ(second.code(), 1);
+    EXPECT_THAT(second.all(), HasSubstr("another dpsupd (pid " + std::to_string(daemon.pid()) +
+                                        ") uses the runtime directory " + daemon.path("run")));
+}
+
 TEST(SecondDaemon, OnTheSameSocketRefuses) {
     Daemon daemon(two);
     ASSERT_TRUE(daemon.reaches("x", "ready"));
     const std::string other = daemon.path("other.toml");
-    write_file(other, replaced(daemon.text("dpsup.toml"), daemon.path("state"), daemon.path("state2")));
+    const std::string text = replaced(daemon.text("dpsup.toml"), daemon.path("state"), daemon.path("state2"));
+    write_file(other, replaced(text, "\"" + daemon.path("run") + "\"", "\"" + daemon.path("run2") + "\""));
     const Finished second = run({.command = {DPSUP_DPSUPD, "--config", other}});
     EXPECT_GT(second.code(), 0);
     EXPECT_THAT(second.all(), HasSubstr("control.sock"));

@@ -23,6 +23,9 @@ notify = true
     ASSERT_TRUE(daemon.reaches("x", "starting"));
     EXPECT_TRUE(eventually([&] { return daemon.explain("x")["status_text"].text() == "warming"; }));
     EXPECT_EQ(daemon.status("x")["state"].text(), "starting");
+    EXPECT_EQ(daemon.status("x")["reason"].text(), "waits for READY=1 (sd_notify)");
+    EXPECT_THAT(daemon.ctl({"start", "x", "--timeout", "100ms"}).err,
+                HasSubstr("x is starting (waits for READY=1 (sd_notify))"));
     write_file(daemon.path("go"), "");
     EXPECT_TRUE(daemon.reaches("x", "ready"));
 }
@@ -56,6 +59,9 @@ TEST(Notify, MainPidOfAnotherServiceIsNotBelieved) {
     ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
     ASSERT_TRUE(daemon.reaches("liar", "ready"));
     EXPECT_NE(daemon.status("liar")["pid"].number(), victim);
+    const std::string warning = "passed over MAINPID=" + std::to_string(victim);
+    EXPECT_THAT(daemon.story("liar"), HasSubstr(warning));
+    EXPECT_TRUE(eventually([&] { return daemon.log().find(warning) != std::string::npos; }));
     ASSERT_EQ(daemon.ctl({"stop", "--wait", "liar"}).code(), 0);
     EXPECT_EQ(daemon.status("victim")["pid"].number(), victim);
     EXPECT_EQ(daemon.status("victim")["state"].text(), "ready");
@@ -150,7 +156,7 @@ public:
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-        ::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+        (void)::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address);
     }
     ~Systemd() { ::close(fd_); }
     Systemd(const Systemd&) = delete;
@@ -189,6 +195,28 @@ TEST(UnderSystemd, ReadinessReloadStopAndWatchdogAreTold) {
     EXPECT_TRUE(systemd.heard("MONOTONIC_USEC=")) << systemd.told();
     ASSERT_TRUE(daemon.terminate().has_value());
     EXPECT_TRUE(systemd.heard("STOPPING=1")) << systemd.told();
+}
+
+TEST(UnderSystemd, NothingIsReloadedAnyMoreWhileItStops) {
+    Daemon daemon(
+        "[service.x]\ncommand = \"@ACTOR@ ignore-term notify READY=1\"\nnotify = true\nstop_timeout = "
+        "\"1h\"\n",
+        {.environment = {{"NOTIFY_SOCKET", "@DIR@/systemd.sock"}}}, Daemon::Prepared{});
+    Systemd systemd(daemon.path("systemd.sock"));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    daemon.signal(SIGTERM);
+    ASSERT_TRUE(daemon.reaches("x", "stopping"));
+    EXPECT_TRUE(systemd.heard("STOPPING=1")) << systemd.told();
+    daemon.signal(SIGHUP);
+    EXPECT_TRUE(eventually([&] { return daemon.log().find("SIGHUP") != std::string::npos; }));
+    daemon.signal(SIGTERM);
+    EXPECT_TRUE(daemon.wait().has_value());
+    EXPECT_EQ(count_of(daemon.log(), " error "), 0U);
+    EXPECT_TRUE(systemd.heard("STOPPING=1"));
+    EXPECT_EQ(systemd.told().find("RELOADING=1"), std::string::npos) << systemd.told();
+    EXPECT_EQ(count_of(systemd.told(), "READY=1"), 1U) << systemd.told();
 }
 
 TEST(UnderSystemd, TheSocketIsTakenOver) {

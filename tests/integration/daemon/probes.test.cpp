@@ -40,6 +40,7 @@ TEST_P(Probe, PassesAndFailsWithTheServer) {
     ASSERT_TRUE(daemon.answers());
     ASSERT_TRUE(eventually([&] { return daemon.status("x")["health"].text() == "failing"; }));
     EXPECT_EQ(daemon.status("x")["state"].text(), "starting");
+    EXPECT_THAT(daemon.status("x")["reason"].text(), HasSubstr("health probe failed: "));
     set_mode(daemon, "ok");
     ASSERT_TRUE(daemon.reaches("x", "ready"));
     EXPECT_EQ(daemon.status("x")["health"].text(), "passing");

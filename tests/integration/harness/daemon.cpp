@@ -78,7 +78,10 @@ void Daemon::launch() {
     spawn.command.insert(spawn.command.end(), options_.arguments.begin(), options_.arguments.end());
     for (const auto& [name, value] : options_.environment) spawn.environment[name] = expand(value);
     spawn.out = spawn.err = path("dpsupd.log");
-    spawn.before_exec = [this] { return scratch_.enter_cgroup() && prepare_mounts(); };
+    spawn.before_exec = [this] {
+        return scratch_.enter_cgroup() && prepare_mounts() &&
+               (!options_.before_exec || options_.before_exec());
+    };
     child_.reset();
     child_.emplace(spawn);
     scratch_.note_process(child_->pid());

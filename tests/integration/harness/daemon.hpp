@@ -34,7 +34,8 @@ struct Options {
     std::string daemon_keys = {};  // more keys of [daemon], one a line
     std::vector<std::string> arguments = {};
     std::map<std::string, std::string> environment = {};
-    bool cgroups = true;               // false: dpsupd sees no cgroup file system
+    bool cgroups = true;                     // false: dpsupd sees no cgroup file system
+    std::function<bool()> before_exec = {};  // in dpsupd's process, before it is dpsupd; false: it never is
     std::string small_state_dir = {};  // "64k": a tmpfs of this size on the state directory, for dpsupd alone
 };
 

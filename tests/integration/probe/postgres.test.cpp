@@ -105,9 +105,10 @@ protected:
             const int log = ::open((directory / "log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
             ::dup2(log, 1);
             ::dup2(log, 2);
-            ::execl((server_programs() + "/postgres").c_str(), "postgres", "-D", data().c_str(), "-k",
-                    directory.path().c_str(), "-c", ("listen_addresses=" + listen).c_str(), "-p",
-                    port.c_str(), "-F", nullptr);
+            // By its path also in argv[0], by which it looks for its library.
+            const std::string program = server_programs() + "/postgres";
+            ::execl(program.c_str(), program.c_str(), "-D", data().c_str(), "-k", directory.path().c_str(),
+                    "-c", ("listen_addresses=" + listen).c_str(), "-p", port.c_str(), "-F", nullptr);
             ::_exit(127);
         }
     }

@@ -12,8 +12,8 @@ TEST(Signals, AreKnownByNameAndNumber) {
         EXPECT_EQ(parse_signal(text), SIGHUP) << text;
     EXPECT_EQ(parse_signal("RTMIN"), SIGRTMIN);
     EXPECT_EQ(parse_signal("SIGRTMIN+2"), SIGRTMIN + 2);
-    for (const auto* text :
-         {"", "0", "65", "99999999999", "-1", "SIG", "FOO", "1x", "RTMIN+99", "RTMIN+", "RTMIN+-1", " HUP"})
+    for (const auto* text : {"", "0", "32", "33", "65", "99999999999", "-1", "SIG", "FOO", "1x", "RTMIN+99",
+                             "RTMIN+", "RTMIN+-1", " HUP"})
         EXPECT_EQ(parse_signal(text), std::nullopt) << text;
 }
 

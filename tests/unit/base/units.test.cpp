@@ -29,6 +29,9 @@ TEST(Duration, FormatsSoThatItReadsBack) {
 TEST(Duration, RoundsForPeople) {
     EXPECT_EQ(format_duration_rounded(1300ms), "1.3s");
     EXPECT_EQ(format_duration_rounded(12ms), "12ms");
+    EXPECT_EQ(format_duration_rounded(900us), "1ms");
+    EXPECT_EQ(format_duration_rounded(400us), "0s");
+    EXPECT_EQ(format_duration_rounded(0s), "0s");
     EXPECT_EQ(format_duration_rounded(76h), "3d 4h");
     EXPECT_EQ(format_duration_rounded(120s), "2m");
 }

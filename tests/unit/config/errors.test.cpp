@@ -40,6 +40,22 @@ TEST(Errors, PointIntoInlineTables) {
                           "did you mean interval?"));
 }
 
+TEST(Errors, ShowControlCharactersOfKeys) {
+    const std::string found = findings("[service.x]\ncommand = [\"x\"]\n\"\\u001b[2J\\n\\u009b1m\" = 1\n");
+    EXPECT_THAT(found, HasSubstr("error: service.x.\\x1b[2J\\x0a\\x9b1m: unknown key\n"));
+}
+
+TEST(Errors, SuggestOnlyWhatIsNear) {
+    EXPECT_THAT(findings(service("foo = 1")), Not(HasSubstr("did you mean")));
+    EXPECT_THAT(findings(service("capabilities = [\"all\"]")), Not(HasSubstr("did you mean")));
+    EXPECT_THAT(findings(service("capabilities = [\"CAP_ALL\"]")), Not(HasSubstr("did you mean")));
+    EXPECT_THAT(findings(service("capabilities = [\"net_bind\"]")),
+                HasSubstr("did you mean CAP_NET_BIND_SERVICE?"));
+    EXPECT_THAT(findings(service("capabilities = [\"cap_kil\"]")), HasSubstr("did you mean CAP_KILL?"));
+    EXPECT_THAT(findings(service("health = { tcp = \"h:1\" }")), HasSubstr("did you mean healthcheck?"));
+    EXPECT_THAT(findings(service("usr = \"x\"")), HasSubstr("did you mean user?"));
+}
+
 TEST(Errors, OfSyntaxSayWhere) {
     const std::string found = findings("[host]\nname = \"h\nx = 1\n");
     EXPECT_THAT(found, HasSubstr("dpsup.toml:2:"));

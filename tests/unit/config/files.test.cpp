@@ -39,6 +39,22 @@ TEST_F(Files, WithoutTheMainOneAreAnError) {
     EXPECT_FALSE(outcome.config);
     EXPECT_THAT(render(outcome.diagnostics),
                 HasSubstr(path("dpsup.toml") + ": error: cannot be opened: No such file"));
+    EXPECT_THAT(render(outcome.diagnostics), HasSubstr("hint: name another file, or write this one"));
+}
+
+TEST_F(Files, ThatCannotBeReadGetAFittingHint) {
+    const auto said = [&](const fs::path& file) {
+        return render(load(file, environment_of({})).diagnostics);
+    };
+    EXPECT_EQ(said(""), "error: the configuration file's path is empty\n    hint: name a file\n");
+    EXPECT_EQ(said(folder), folder.string() +
+                                ": error: is a directory\n    hint: name the file in it, such as "
+                                "dpsup.toml\n");
+    write("dpsup.toml", "");
+    fs::resize_file(folder / "dpsup.toml", 5U << 20U);
+    EXPECT_EQ(said(folder / "dpsup.toml"), path("dpsup.toml") +
+                                               ": error: is larger than 4.0 MiB\n    hint: split "
+                                               "it into several files in conf.d\n");
 }
 
 TEST_F(Files, InConfDExtendAndReplaceInNameOrder) {

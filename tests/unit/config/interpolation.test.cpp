@@ -51,6 +51,20 @@ TEST(InterpolationErrors, AreToldWithAHint) {
     EXPECT_THAT(expanded("cost: 5$"), HasSubstr("write $$ where a dollar sign is meant"));
 }
 
+TEST(InterpolationErrors, AreToldOnce) {
+    for (const std::string key :
+         {"command = \"${NONE:?}\"", "command = [\"${NONE:?}\"]", "command = [\"x\"]\nnice = \"${NONE:?}\"",
+          "command = [\"x\"]\nrlimits = { nofile = { soft = \"${NONE:?}\", hard = 5 } }",
+          "command = [\"x\"]\nhealthcheck = { exec = [\"${NONE:?}\"], interval = \"$\" }"}) {
+        for (const Diagnostic& found : load_text("[service.x]\n" + key).diagnostics)
+            EXPECT_TRUE(found.message.find("NONE is not set") != std::string::npos ||
+                        found.message.find("variable's name") != std::string::npos)
+                << key << "\n"
+                << render(found);
+        EXPECT_FALSE(load_text("[service.x]\n" + key).config) << key;
+    }
+}
+
 TEST(InterpolationErrors, SayWhatARequiredVariableIsFor) {
     EXPECT_THAT(expanded("${NONE:?give the $A}"),
                 HasSubstr("error: the variable NONE is not set: give the alpha"));

@@ -62,6 +62,13 @@ TEST(Probe, ReadsHttpWhole) {
                 ElementsAre(Pair(204, 204)));
 }
 
+TEST(Probe, TakesEveryUrlThatCanWork) {
+    for (const std::string url :
+         {"http://h", "http://h:65535", "http://h:/", "http://h?x=:99999", "http://u:p@h:1/@:99999",
+          "https://[::1]/", "http://[::1]:8080/x", "http://[fe80::1%25eth0]:80/", "http://a_b.example:80#x"})
+        EXPECT_EQ(probe<HttpProbe>("{ http = \"" + url + "\" }").url, url);
+}
+
 TEST(Probe, HasExactlyOneTarget) {
     EXPECT_THAT(wrong("{ interval = \"1s\" }"),
                 HasSubstr("needs a target: exactly one of http, tcp, unix, exec, postgres and log"));
@@ -85,6 +92,21 @@ TEST(Probe, RefusesTargetsThatCannotBe) {
                             "http = \"ftp://h\"",
                             "http = \"http://\"",
                             "http = \"http:///x\"",
+                            "http = \"http://?x\"",
+                            "http = \"http://user@/\"",
+                            "http = \"http://:80/\"",
+                            "http = \"http://[::1\"",
+                            "http = \"http://[::1/x\"",
+                            "http = \"http://[]/\"",
+                            "http = \"http://[h]/\"",
+                            "http = \"http://[::1]x/\"",
+                            "http = \"http://[::1]:0/\"",
+                            "http = \"http://::1/\"",
+                            "http = \"http://h]/\"",
+                            "http = \"http://127.0.0.1:99999/\"",
+                            "http = \"http://h:0/\"",
+                            "http = \"http://h:80x/\"",
+                            "http = \"http://h:-1\"",
                             "http = \"http://h/a b\"",
                             "unix = \"s\"",
                             "exec = []",

@@ -164,6 +164,9 @@ TEST(Signals, AreNamesOrNumbers) {
     for (const auto* value : {"\"SIGFOO\"", "0", "65", "-1", "true"})
         EXPECT_FALSE(load_text(service("stop_signal = " + std::string(value))).config) << value;
     EXPECT_THAT(findings(service("stop_signal = \"SIGSTOP\"")), HasSubstr("does not end a process"));
+    for (const auto* value : {"\"SIGSTOP\"", "\"KILL\"", "9"})
+        EXPECT_THAT(findings(service("reload = { signal = " + std::string(value) + " }")),
+                    HasSubstr("read its configuration again"));
 }
 
 TEST(Rlimits, TakeNumbersSizesPairsAndUnlimited) {

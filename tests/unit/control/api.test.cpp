@@ -109,7 +109,9 @@ TEST_F(Api, MakesATargetThatCannotBeReachedA409) {
     const auto problem = error("POST", "/v1/services/web/start", R"({"wait": true})");
     EXPECT_EQ(status, 409U);
     EXPECT_EQ(text(problem, "code"), "not_reached");
+    EXPECT_EQ(text(problem, "hint"), "more with: dpsupctl explain web");
     EXPECT_THAT(text(problem, "message"), HasSubstr("web is failed (exec: no such file)"));
+    EXPECT_THAT(text(problem, "hint"), HasSubstr("dpsupctl explain web"));
 }
 
 TEST_F(Api, TurnsTheBackendsErrorsIntoStatuses) {

@@ -50,6 +50,11 @@ TEST(Roles, WarnOfGroupsThatDoNotExistAndAdmitNobodyForThem) {
                                      testing::HasSubstr("\"lost\"")));
 }
 
+TEST(Roles, WarnOfNoGroupThatNobodyConfigured) {
+    const Roles roles({}, 0, [](const std::string&) { return std::nullopt; });
+    EXPECT_THAT(roles.warnings(), testing::IsEmpty());
+}
+
 TEST(Groups, AreFoundByNameAndNumber) {
     EXPECT_EQ(system_group("root"), gid_t{0});
     EXPECT_EQ(system_group("1234"), gid_t{1234});

@@ -209,6 +209,23 @@ TEST(Check, KnowsWhatMakesNoSense) {
     EXPECT_FALSE(check(Verb::start, ServiceId{99}));
 }
 
+TEST(Check, SaysHowWhatCannotBeKilledComesToRun) {
+    Scene scene(
+        {service("db").by_hand(), service("a").delays(1h, 1h), service("b").needs("db", Condition::ready)});
+    scene.begin();
+    scene.launch_failed("a");
+    const auto refusal = [&](const std::string& name) {
+        return scene.supervisor()
+            .check({.verb = Verb::kill, .services = {scene.id(name)}, .stop_timeout = {}, .by = {}})
+            .error();
+    };
+    const auto hint = [&](const std::string& name) { return refusal(name).hint; };
+    EXPECT_EQ(refusal("a").message.find("cannot kill a: it is in backoff ("), 0U) << refusal("a").message;
+    EXPECT_EQ(hint("db"), "start it with: dpsupctl start db");
+    EXPECT_EQ(hint("a"), "it is launched again after that time; at once with: dpsupctl restart a");
+    EXPECT_EQ(hint("b"), "it is launched as soon as that is there; more with: dpsupctl explain b");
+}
+
 // --- on_dependency_loss ---
 
 struct Pair {

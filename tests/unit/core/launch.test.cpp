@@ -130,6 +130,55 @@ TEST(Launch, GetsMoreTimeWhenItAsks) {
     EXPECT_EQ(scene.state("a"), "ready");
 }
 
+TEST(Launch, SaysWhatItWaitsFor) {
+    auto patient = probe(ProbeRole::readiness);
+    patient.retries = 10;
+    Scene scene({service("a").notifies().probed(probe(ProbeRole::startup)).probed(patient)});
+    const auto says = [&] { return standing_reason(scene.service_named("a")); };
+    const auto probed = [&](std::uint32_t number, ProbeOutcome outcome, const std::string& detail) {
+        scene.to_deadline();
+        const auto& run = scene.service_named("a").run;
+        scene.told("a", 1, Probed{number, run->probes[number].sequence, outcome, detail});
+    };
+    scene.begin();
+    EXPECT_EQ(says(), "launched: wanted up");
+    scene.launched("a");
+    EXPECT_EQ(says(), "waits for READY=1 (sd_notify); startup probe: not asked yet");
+    scene.to_deadline();
+    EXPECT_EQ(says(), "waits for READY=1 (sd_notify); startup probe: no answer yet");
+    scene.passed("a", 0);
+    EXPECT_EQ(says(), "waits for READY=1 (sd_notify); readiness probe: not asked yet");
+    scene.says_ready("a");
+    probed(1, ProbeOutcome::failed, "connection refused");
+    EXPECT_EQ(says(), "readiness probe: connection refused");
+    for (int i = 0; i < 2; ++i) probed(1, ProbeOutcome::failed, "connection refused");
+    EXPECT_EQ(says(), "readiness probe: connection refused, 3 times");
+    probed(1, ProbeOutcome::passed, "");
+    EXPECT_EQ(scene.state("a"), "ready");
+    EXPECT_EQ(says(), scene.reason("a"));
+}
+
+TEST(Launch, SaysWhyItIsUnhealthyNow) {
+    auto alerting = probe(ProbeRole::health, OnProbeFailure::alert);
+    alerting.successes = 2;
+    Scene scene({service("a").probed(alerting)});
+    const auto answer = [&](ProbeOutcome outcome, const std::string& detail) {
+        scene.to_deadline();
+        const auto sequence = scene.service_named("a").run->probes[0].sequence;
+        scene.told("a", 1, Probed{0, sequence, outcome, detail});
+        return standing_reason(scene.service_named("a"));
+    };
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(answer(ProbeOutcome::passed, ""), "health probe: passed 1 of 2 times");
+    answer(ProbeOutcome::passed, "");
+    EXPECT_EQ(answer(ProbeOutcome::failed, "status 500"), "health probe failed: status 500");
+    EXPECT_EQ(scene.state("a"), "unhealthy");
+    EXPECT_EQ(answer(ProbeOutcome::failed, "status 503"), "health probe failed: status 503, 2 times");
+    EXPECT_EQ(answer(ProbeOutcome::failed, std::string(299, 'x') + "\xc3\xa4").size(),
+              std::string("health probe failed: , 3 times").size() + 302);
+}
+
 TEST(Launch, HasNoTimeLimitOnceReady) {
     Scene scene({service("a").starts_within(5s)});
     scene.begin();

@@ -51,6 +51,16 @@ TEST_F(Log, ShowsItsLastWholeLines) {
     EXPECT_EQ(tail->end, 14);
 }
 
+TEST_F(Log, GoesOnIntoAsManyRotatedFilesAsAreNeeded) {
+    append("six\n");
+    std::ofstream(path + ".1") << "four\nfive\n";
+    std::ofstream(path + ".2") << "two\nthree\n";
+    std::ofstream(path + ".3") << "zero\none\n";
+    EXPECT_THAT(tail_of(path, 6)->lines, ElementsAre("one", "two", "three", "four", "five", "six"));
+    EXPECT_THAT(tail_of(path, 5)->lines, ElementsAre("two", "three", "four", "five", "six"));
+    EXPECT_EQ(tail_of(path, 100)->lines.size(), 7U);
+}
+
 TEST_F(Log, IsReadBackwardsOverManyBlocks) {
     for (int i = 0; i < 20000; ++i) append(std::string(8, 'x') + std::to_string(i) + "\n");
     const auto tail = tail_of(path, 15000);

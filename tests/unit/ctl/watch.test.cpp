@@ -46,6 +46,28 @@ TEST(Picture, ShowsNamedServicesOnly) {
     EXPECT_EQ(status.services[0].name, "b");
 }
 
+TEST(Picture, TakesReasonsOfTheSameInstanceOnly) {
+    const auto status_of = [](const std::string& state, int restarts, const std::string& reason) {
+        StatusView status;
+        status.services.emplace_back();
+        status.services[0].name = "a";
+        status.services[0].state = state;
+        status.services[0].restarts = static_cast<decltype(ServiceView::restarts)>(restarts);
+        status.services[0].reason = reason;
+        return status;
+    };
+    StatusView status = status_of("starting", 7, "launched: wanted up");
+    take_reasons(status, status_of("starting", 8, "of another"));
+    take_reasons(status, status_of("ready", 7, "of another state"));
+    take_reasons(status, StatusView{});
+    EXPECT_EQ(status.services[0].reason, "launched: wanted up");
+    take_reasons(status, status_of("starting", 7, "waits for READY=1 (sd_notify)"));
+    EXPECT_EQ(status.services[0].reason, "waits for READY=1 (sd_notify)");
+    StatusView well = status_of("ready", 7, "runs");
+    take_reasons(well, status_of("ready", 7, "other"));
+    EXPECT_EQ(well.services[0].reason, "runs");
+}
+
 TEST(Picture, IgnoresWhatItDoesNotKnow) {
     StatusView status;
     EventView event;

@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -71,6 +72,22 @@ TEST(Listener, RefusesWhereAnotherOneAnswers) {
     EXPECT_EQ(second.error().code, "in_use");
     EXPECT_THAT(second.error().message, HasSubstr("another dpsupd answers on " + folder.file("s")));
     EXPECT_TRUE(RawClient(folder.file("s")).connected());
+}
+
+TEST(Listener, WaitsALittleForASocketThatADeadDaemonLeft) {
+    const TemporaryFolder folder;
+    // A daemon that is killed, with a child that still has all its descriptors for a moment.
+    const pid_t daemon = ::fork();
+    if (daemon == 0) {
+        const auto made = Listener::create(folder.file("s"));
+        if (::fork() == 0) ::usleep(300000);
+        ::_exit(made ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(daemon, &status, 0);
+    ASSERT_EQ(status, 0);
+    const auto listener = Listener::create(folder.file("s"));
+    EXPECT_TRUE(listener) << listener.error().message;
 }
 
 TEST(Listener, NeverReplacesWhatIsNoSocket) {

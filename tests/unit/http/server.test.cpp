@@ -1,6 +1,12 @@
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <functional>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -44,6 +50,20 @@ TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
     for (int i = 0; i < 200; ++i) {
         at = replies.find("GET /" + std::to_string(i) + " ", at);
         ASSERT_NE(at, std::string::npos) << i;
+    }
+}
+
+TEST_F(HttpServer, CarriesOutNoRequestWhoseBodyItCannotRead) {
+    for (const char* coding :
+         {"gzip", "gzip, chunked", "identity", "chunked\r\nTransfer-Encoding: chunked"}) {
+        start();
+        auto one = client();
+        one.send("POST /x HTTP/1.1\r\nTransfer-Encoding: " + std::string(coding) + "\r\n\r\n");
+        const auto reply = one.read_all();
+        EXPECT_THAT(reply, testing::Not(HasSubstr("POST /x"))) << coding;
+        EXPECT_THAT(reply, testing::AnyOf(StartsWith("HTTP/1.1 501 "), StartsWith("HTTP/1.1 400 ")))
+            << coding;
+        EXPECT_TRUE(one.closed()) << coding;
     }
 }
 
@@ -202,6 +222,58 @@ TEST_F(HttpServer, ClosesTheOldestIdleConnectionWhenFull) {
     EXPECT_THAT(used.read_until("GET /y"), HasSubstr("200 OK"));
     server->on_loop([&] { echo.held.at(0)->reply({.body = "late"}); });
     EXPECT_THAT(waiting.read_until("late"), HasSubstr("late"));
+}
+
+TEST_F(HttpServer, LeavesDescriptorsToTheRestOfTheDaemon) {
+    for (const std::uint64_t descriptors : {128U, 256U, 1024U, 1U << 20U}) {
+        const Limits limits = limits_for(descriptors);
+        EXPECT_LE(limits.connections_max, descriptors / 2);
+        EXPECT_LE(limits.connections_max, descriptors - 64);
+        EXPECT_LT(limits.streams_max, limits.connections_max);
+        EXPECT_GE(limits.streams_per_user_max, 2U);
+    }
+    EXPECT_EQ(limits_for(1U << 20U).connections_max, Limits{}.connections_max);
+    EXPECT_EQ(limits_for(100).connections_max, 36U);
+    EXPECT_EQ(limits_for(16).connections_max, 4U);
+}
+
+// As many more descriptors as said, for as long as it lives.
+class FewDescriptors {
+public:
+    explicit FewDescriptors(rlim_t more) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const int next = ::dup(STDERR_FILENO);  // the lowest number that is free
+        ::close(next);
+        const rlimit few{static_cast<rlim_t>(next) + more, before_.rlim_max};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+    }
+    FewDescriptors(const FewDescriptors&) = delete;
+    FewDescriptors& operator=(const FewDescriptors&) = delete;
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+TEST_F(HttpServer, AnswersSoonWhereIdleConnectionsTookAllDescriptors) {
+    start();
+    std::vector<int> sockets(150);
+    for (int& fd : sockets) fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    server->path().copy(address.sun_path, sizeof address.sun_path - 1);
+    const FewDescriptors few(2);
+    for (const int fd : sockets)
+        ASSERT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    const std::string_view request = "GET /last HTTP/1.1\r\n\r\n";
+    ASSERT_GT(::send(sockets.back(), request.data(), request.size(), MSG_NOSIGNAL), 0);
+    // With a pause for each that is closed it would be fifteen seconds.
+    pollfd readable{.fd = sockets.back(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&readable, 1, 7000), 1);
+    std::array<char, 15> reply{};
+    EXPECT_EQ(::recv(sockets.back(), reply.data(), reply.size(), 0), 15);
+    EXPECT_EQ(std::string_view(reply.data(), reply.size()), "HTTP/1.1 200 OK");
+    for (const int fd : sockets) ::close(fd);
 }
 
 TEST_F(HttpServer, LetsSlowAskersGiveWayToo) {

@@ -21,7 +21,7 @@ public:
     }
     void limit(const std::string&, const config::Limits&) override {}
     void adopted(const std::string&, const config::Limits&, pid_t) override {}
-    [[nodiscard]] std::vector<pid_t> processes(const std::string&) override { return {}; }
+    [[nodiscard]] std::vector<pid_t> left_behind(const std::string&) override { return {}; }
     void kill_unclaimed() override {}
     void started(const std::string& leaf, pid_t pid, int) override { living[leaf] = pid; }
     void ended(const std::string& leaf, pid_t) override { living.erase(leaf); }

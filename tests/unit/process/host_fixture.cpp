@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -75,8 +76,14 @@ void HostTest::open_host() {
 void HostTest::TearDown() {
     if (host_) {
         for (std::uint32_t id = 1; id <= 8; ++id) {
+            events_.clear();  // an earlier instance's Emptied is not what is waited for
             host_->kill_tree(ServiceId{id}, Generation{1000000});
-            EXPECT_TRUE(wait_for<core::Emptied>().has_value());
+            EXPECT_TRUE(run_until([&] {
+                return std::any_of(events_.begin(), events_.end(), [id](const auto& event) {
+                    return event.service == ServiceId{id} &&
+                           std::holds_alternative<core::Emptied>(event.fact);
+                });
+            })) << id;
             host_->forget(ServiceId{id});
         }
     }

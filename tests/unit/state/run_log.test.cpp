@@ -33,6 +33,9 @@ RunRecord some_record(std::uint64_t generation) {
     core::RunSnapshot& run = snapshot.run.emplace();
     run.phase = core::RunPhase::asked;
     run.cause = core::EndCause::watchdog;
+    run.ended_at = Instant(6s);
+    run.kill_at = Instant(7s);
+    run.verdicts = ~0ULL;
     run.pid = 4'000'000;
     run.launched_at = Instant(4s);
     run.exit = core::Exited{.kind = core::ExitKind::exited, .code = 3, .out_of_memory = true};
