@@ -74,6 +74,9 @@ void Applier::take_over(core::ServiceChange& change) {
     const io::RunRecords& records = engine_.recorder().records();
     const auto record = records.find(change.policy.name);
     if (record == records.end()) return;
+    // A job that has another definition now is another job.
+    const bool other = !change.done && !memory_.of(change.policy.name).done_as.empty();
+    if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
     if (change.past->run)
         engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});

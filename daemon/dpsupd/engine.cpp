@@ -53,6 +53,7 @@ void Engine::feed(const core::Event& event) {
     }
     arm_timer();
     if (!output.notes.empty()) waits_.look();
+    if (output.all_stopped) recorder_.clear();
     if (output.all_stopped && all_stopped_) all_stopped_();
 }
 

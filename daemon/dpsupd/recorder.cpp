@@ -4,6 +4,11 @@
 
 namespace dpsup {
 
+void Recorder::clear() {
+    log_.clear();
+    flush();
+}
+
 void Recorder::keep_only(const std::map<std::string, ServiceId>& names) {
     std::vector<std::string> gone;
     for (const auto& [name, record] : log_.records())

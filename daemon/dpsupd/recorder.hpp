@@ -18,6 +18,9 @@ public:
 
     void record(const core::Output& output);
 
+    // Everything has been stopped as it should: the next dpsupd starts afresh.
+    void clear();
+
     // Forgets services that are not configured any more.
     void keep_only(const std::map<std::string, ServiceId>& names);
 

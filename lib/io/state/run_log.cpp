@@ -71,7 +71,8 @@ Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     RunLog log(std::move(path), std::move(boot_id));
     if (Result<void> read = log.read(); !read) return tl::unexpected(read.error());
     // Always anew: what is damaged goes, and appending begins at the end of a line.
-    if (Result<void> written = log.rewrite(); !written) return tl::unexpected(written.error());
+    // Where there is no room, the first flush tells.
+    if (!log.rewrite()) log.must_rewrite_ = true;
     return log;
 }
 
@@ -131,6 +132,12 @@ void RunLog::set(const std::string& name, RunRecord record) {
 
 void RunLog::drop(const std::string& name) {
     if (records_.erase(name) > 0 && !must_rewrite_) unwritten_ += encode_run(name, nullptr);
+}
+
+void RunLog::clear() {
+    records_.clear();
+    unwritten_.clear();
+    must_rewrite_ = true;
 }
 
 Result<void> RunLog::flush() {

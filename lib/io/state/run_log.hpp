@@ -42,6 +42,7 @@ public:
 
     void set(const std::string& name, RunRecord record);
     void drop(const std::string& name);
+    void clear();
 
     // Writes what was set since the last time, in one piece. Where that fails it is kept for the next time.
     [[nodiscard]] Result<void> flush();

@@ -113,6 +113,7 @@ TEST_F(Birth, KillsWhatAnEarlierDaemonLeft) {
         root_, inotify, [](const std::string&) {},
         [&](const std::string&, const std::string& message) { warnings.push_back(message); });
     ASSERT_TRUE(tree);
+    (*tree)->kill_unclaimed();
     int status = 0;
     EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
     EXPECT_TRUE(WIFSIGNALED(status));
