@@ -115,12 +115,11 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
             resume_running(service, now);
             return;
         case RunPhase::asked:
-            // The signal may not have been sent any more, and hearing it twice is better than never.
             // Not anew: a daemon that dies again and again would never come to kill.
             run.kill_at = std::min(past.kill_at, after(now, service.policy.stop_timeout));
             if (run.exit)
                 run.leftovers_at = now;
-            else
+            else  // it may not have been sent any more, and hearing it twice is better than never
                 ask(service, SendSignal{service.policy.stop_signal, false}, output);
             return;
         case RunPhase::killing:
