@@ -71,7 +71,7 @@ void Applier::start() {
 
 // An earlier dpsupd of this boot has left it so.
 void Applier::take_over(core::ServiceChange& change) {
-    const io::RunRecords& records = engine_.recorder().records();
+    const io::RunRecords& records = engine_.recorder().inherited();
     const auto record = records.find(change.policy.name);
     if (record == records.end()) return;
     // A job that has another definition now is another job.

@@ -10,10 +10,10 @@ void Recorder::clear() {
 }
 
 void Recorder::keep_only(const std::map<std::string, ServiceId>& names) {
-    std::vector<std::string> gone;
-    for (const auto& [name, record] : log_.records())
-        if (!names.contains(name)) gone.push_back(name);
-    for (const std::string& name : gone) log_.drop(name);
+    log_.keep_only([&names](const std::string& name) { return names.contains(name); });
+    std::erase_if(inherited_, [&names](const auto& one) {
+        return !one.second.snapshot.run || !names.contains(one.first);
+    });
     flush();
 }
 
@@ -41,20 +41,23 @@ void Recorder::record(ServiceId id) {
     }
     if (leaving != leaving_.end() && leaving->second != id) return;
     io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.cgroup_root()};
-    if (record.process_start == 0) record.process_start = start_on_record(name, record.snapshot);
+    if (record.process_start == 0)
+        record.process_start = start_on_record(name, record.snapshot);
+    else
+        inherited_.erase(name);
     if (service->removed) {
         leaving_[name] = id;
         // Should a new dpsupd find it under a service of the same name, it is not what that one describes.
         record.snapshot.restart_wanted = true;
         record.snapshot.restart_cause = "its configuration changed";
     }
-    log_.set(name, std::move(record));
+    log_.set(name, record);
 }
 
 // Before the world has been asked what became of it, the record is all that is known.
 std::uint64_t Recorder::start_on_record(const std::string& name, const core::Snapshot& snapshot) const {
-    const auto known = log_.records().find(name);
-    if (known == log_.records().end() || !snapshot.run || !known->second.snapshot.run) return 0;
+    const auto known = inherited_.find(name);
+    if (known == inherited_.end() || !snapshot.run || !known->second.snapshot.run) return 0;
     const bool same = known->second.snapshot.generation == snapshot.generation &&
                       known->second.snapshot.run->pid == snapshot.run->pid;
     return same ? known->second.process_start : 0;

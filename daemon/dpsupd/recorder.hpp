@@ -14,7 +14,7 @@ namespace dpsup {
 class Recorder {
 public:
     Recorder(io::RunLog log, const core::Supervisor& supervisor, const World& world)
-        : log_(std::move(log)), supervisor_(supervisor), world_(world) {}
+        : log_(std::move(log)), inherited_(log_.take_found()), supervisor_(supervisor), world_(world) {}
 
     void record(const core::Output& output);
 
@@ -24,8 +24,8 @@ public:
     // Forgets services that are not configured any more.
     void keep_only(const std::map<std::string, ServiceId>& names);
 
-    // What an earlier dpsupd of this boot left.
-    [[nodiscard]] const io::RunRecords& records() const { return log_.records(); }
+    // What an earlier dpsupd of this boot left, until the world knows better.
+    [[nodiscard]] const io::RunRecords& inherited() const { return inherited_; }
 
 private:
     void record(ServiceId id);
@@ -34,6 +34,7 @@ private:
     void flush();
 
     io::RunLog log_;
+    io::RunRecords inherited_;
     const core::Supervisor& supervisor_;
     const World& world_;
     // Removed services that still run, by name: until they are gone, the record of the name is theirs.

@@ -19,8 +19,11 @@ constexpr int version = 1;
 constexpr std::string_view header_word = "dpsup-runs";
 
 // The file is written anew once it is larger than this and several times what it says.
-constexpr std::uint64_t rewrite_above = 1U << 20U;
+constexpr std::uint64_t least_size_limit = 1U << 20U;
 constexpr std::uint64_t bytes_per_record = 2048;
+
+// What waits is written once it is as much, so that a start of thousands leaves no large buffer behind.
+constexpr std::size_t piece = 1U << 16U;
 
 tl::unexpected<Error> failed(const std::string& what, const std::string& path, int error) {
     return fail("runs_not_recorded", what + " " + path + ": " + std::strerror(error),
@@ -70,9 +73,10 @@ std::string boot_id() {
 Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     RunLog log(std::move(path), std::move(boot_id));
     if (Result<void> read = log.read(); !read) return tl::unexpected(read.error());
+    for (const auto& [name, record] : log.found_) log.set(name, record);
     // Always anew: what is damaged goes, and appending begins at the end of a line.
     // Where there is no room, the first flush tells.
-    if (!log.rewrite()) log.must_rewrite_ = true;
+    (void)log.flush();
     return log;
 }
 
@@ -103,58 +107,113 @@ void RunLog::take(std::string_view line) {
         return;
     }
     if (run->record)
-        records_[run->name] = std::move(*run->record);
+        found_[run->name] = std::move(*run->record);
     else
-        records_.erase(run->name);
+        found_.erase(run->name);
 }
 
+void RunLog::set(const std::string& name, const RunRecord& record) {
+    put(name, encode_run(name, &record), false);
+}
+
+void RunLog::drop(const std::string& name) {
+    const auto line = lines_.find(name);
+    if (line != lines_.end() && !line->second.gone) put(name, encode_run(name, nullptr), true);
+}
+
+void RunLog::keep_only(const std::function<bool(const std::string& name)>& keep) {
+    for (const auto& [name, line] : lines_)
+        if (!keep(name)) drop(name);
+}
+
+void RunLog::clear() {
+    lines_.clear();
+    waiting_.clear();
+    must_rewrite_ = true;
+}
+
+void RunLog::put(const std::string& name, std::string_view text, bool gone) {
+    const Line line{std::hash<std::string_view>{}(text), size_ + waiting_.size(), text.size(), gone};
+    const auto [place, fresh] = lines_.try_emplace(name);
+    if (!fresh && place->second.digest == line.digest) return;
+    place->second = line;
+    waiting_ += text;
+    if (waiting_.size() >= piece && !must_rewrite_ && !failing_) (void)append();  // flush() will tell
+    if (waiting_.size() >= size_limit()) condense_waiting();
+}
+
+std::uint64_t RunLog::size_limit() const {
+    return std::max(least_size_limit, lines_.size() * bytes_per_record);
+}
+
+// Of what waits the last line of each name is enough.
+void RunLog::condense_waiting() {
+    std::string kept;
+    for (auto& [name, line] : lines_) {
+        if (line.offset < size_) continue;
+        const std::uint64_t offset = size_ + kept.size();
+        kept.append(waiting_, line.offset - size_, line.length);
+        line.offset = offset;
+    }
+    waiting_ = std::move(kept);
+}
+
+Result<void> RunLog::flush() {
+    if (must_rewrite_) return rewrite();
+    if (Result<void> appended = append(); !appended) return appended;
+    if (size_ <= std::max(rewrite_above_, size_limit())) return {};
+    // All is on record; where there is no room for a second file, that is tried again once this one has grown.
+    if (!rewrite()) rewrite_above_ = size_ + size_limit() / 2;
+    return {};
+}
+
+Result<void> RunLog::append() {
+    if (waiting_.empty()) return {};
+    failing_ = true;
+    if (torn_ && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+        return failed("cut off half a line of", path_, errno);
+    torn_ = true;
+    if (Result<void> written = write_all(file_.get(), waiting_, path_); !written) {
+        torn_ = ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0;
+        return written;
+    }
+    torn_ = failing_ = false;
+    size_ += waiting_.size();
+    waiting_.clear();
+    if (waiting_.capacity() > 2 * piece) waiting_.shrink_to_fit();
+    return {};
+}
+
+// The file is its own memory: the last line of each name is copied, in a new file that then takes its place.
 Result<void> RunLog::rewrite() {
-    const std::string fresh = path_ + ".new";
-    UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600));
-    if (!file) return failed("open", fresh, errno);
+    std::string old(size_, '\0');
+    if (size_ > 0) {
+        const ssize_t got = ::pread(file_.get(), old.data(), old.size(), 0);
+        if (got < 0) return failed("read", path_, errno);
+        old.resize(static_cast<std::size_t>(got));
+    }
     std::string text = header(boot_id_);
-    for (const auto& [name, record] : records_) text += encode_run(name, &record);
+    std::unordered_map<std::string, Line> lines;
+    for (const auto& [name, line] : lines_) {
+        const std::string_view from = line.offset < size_ ? old : waiting_;
+        const std::uint64_t offset = line.offset < size_ ? line.offset : line.offset - size_;
+        if (line.gone || offset > from.size()) continue;
+        const std::string_view last = from.substr(offset, line.length);
+        if (std::hash<std::string_view>{}(last) != line.digest) continue;  // somebody spoiled the file
+        lines[name] = {line.digest, text.size(), line.length, false};
+        text += last;
+    }
+    const std::string fresh = path_ + ".new";
+    UniqueFd file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600));
+    if (!file) return failed("open", fresh, errno);
     if (Result<void> written = write_all(file.get(), text, fresh); !written) return written;
     if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed("replace", path_, errno);
     file_ = std::move(file);
     size_ = text.size();
-    unwritten_.clear();
-    must_rewrite_ = false;
-    return {};
-}
-
-void RunLog::set(const std::string& name, RunRecord record) {
-    const auto [place, fresh] = records_.try_emplace(name);
-    if (!fresh && place->second == record) return;
-    place->second = std::move(record);
-    if (!must_rewrite_) unwritten_ += encode_run(name, &place->second);
-}
-
-void RunLog::drop(const std::string& name) {
-    if (records_.erase(name) > 0 && !must_rewrite_) unwritten_ += encode_run(name, nullptr);
-}
-
-void RunLog::clear() {
-    records_.clear();
-    unwritten_.clear();
-    must_rewrite_ = true;
-}
-
-Result<void> RunLog::flush() {
-    const std::uint64_t most = std::max(rewrite_above, records_.size() * bytes_per_record);
-    must_rewrite_ = must_rewrite_ || size_ + unwritten_.size() > most;
-    if (must_rewrite_) {
-        unwritten_.clear();
-        return rewrite();
-    }
-    if (unwritten_.empty()) return {};
-    if (Result<void> written = write_all(file_.get(), unwritten_, path_); !written) {
-        // Half a line would spoil the next one.
-        must_rewrite_ = ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0;
-        return written;
-    }
-    size_ += unwritten_.size();
-    unwritten_.clear();
+    rewrite_above_ = 0;
+    lines_ = std::move(lines);
+    waiting_ = {};
+    must_rewrite_ = failing_ = torn_ = false;
     return {};
 }
 

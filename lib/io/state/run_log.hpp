@@ -5,12 +5,17 @@
 // A line is a checksum and a JSON object; the last line of a name is the valid one. A line that is cut off or damaged is
 // left out: the worst that follows is that what runs is not known, never that something else is taken for it (whoever
 // adopts compares start time and cgroup too).
+//
+// Memory holds no records, only where the last line of each name stands: a host may have thousands of services.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 
 #include "base/result.hpp"
 #include "core/supervise/snapshot.hpp"
@@ -35,33 +40,51 @@ public:
     // it, and leaves it as it is.
     [[nodiscard]] static Result<RunLog> open(std::string path, std::string boot_id);
 
-    // As it stood when it was opened, and since.
-    [[nodiscard]] const RunRecords& records() const { return records_; }
+    // What was on record when it was opened. It is handed over once: afterwards the file alone knows.
+    [[nodiscard]] RunRecords take_found() { return std::exchange(found_, {}); }
     // Lines of the file that made no sense when it was opened.
     [[nodiscard]] std::size_t damaged() const { return damaged_; }
 
-    void set(const std::string& name, RunRecord record);
+    void set(const std::string& name, const RunRecord& record);
     void drop(const std::string& name);
+    void keep_only(const std::function<bool(const std::string& name)>& keep);
     void clear();
 
-    // Writes what was set since the last time, in one piece. Where that fails it is kept for the next time.
+    // Writes what was set since the last time and was not too much to wait for it. Where that fails it is kept for
+    // the next time.
     [[nodiscard]] Result<void> flush();
 
 private:
+    // The last line of a name. It is in the file, or waits to be written.
+    struct Line {
+        std::uint64_t digest = 0;
+        std::uint64_t offset = 0;  // in the file, as if what waits were appended already
+        std::size_t length = 0;
+        bool gone = false;  // it says that the name is not on record any more
+    };
+
     RunLog(std::string path, std::string boot_id) : path_(std::move(path)), boot_id_(std::move(boot_id)) {}
 
     [[nodiscard]] Result<void> read();
+    [[nodiscard]] Result<void> append();
     [[nodiscard]] Result<void> rewrite();
+    void put(const std::string& name, std::string_view text, bool gone);
+    void condense_waiting();
+    [[nodiscard]] std::uint64_t size_limit() const;
     void take(std::string_view line);
 
     std::string path_;
     std::string boot_id_;
-    RunRecords records_;
+    RunRecords found_;
     std::size_t damaged_ = 0;
+    std::unordered_map<std::string, Line> lines_;
     UniqueFd file_;
     std::uint64_t size_ = 0;  // of the file, as far as it is good
-    std::string unwritten_;
-    bool must_rewrite_ = false;  // instead of appending
+    std::uint64_t rewrite_above_ = 0;
+    std::string waiting_;
+    bool must_rewrite_ = true;  // instead of appending
+    bool failing_ = false;
+    bool torn_ = false;  // half a line may stand behind what is good
 };
 
 // This boot, as the kernel calls it; empty where it does not say.

@@ -71,7 +71,7 @@ protected:
 TEST_F(RunLogTest, ReadsBackTheLastOfEachName) {
     {
         RunLog log = open();
-        EXPECT_TRUE(log.records().empty());
+        EXPECT_TRUE(log.take_found().empty());
         for (std::uint64_t i = 1; i <= 3; ++i) {
             log.set("a", some_record(i));
             log.set("b", some_record(10 * i));
@@ -81,8 +81,8 @@ TEST_F(RunLogTest, ReadsBackTheLastOfEachName) {
         log.set("plain", {});
         ASSERT_TRUE(log.flush());
     }
-    const RunLog log = open();
-    EXPECT_EQ(log.records(), (RunRecords{{"a", some_record(3)}, {"plain", {}}}));
+    RunLog log = open();
+    EXPECT_EQ(log.take_found(), (RunRecords{{"a", some_record(3)}, {"plain", {}}}));
     EXPECT_EQ(log.damaged(), 0U);
     struct stat status{};
     ASSERT_EQ(::stat(path_.c_str(), &status), 0);
@@ -95,8 +95,8 @@ TEST_F(RunLogTest, IsWorthNothingInAnotherBoot) {
         log.set("a", some_record(1));
         ASSERT_TRUE(log.flush());
     }
-    EXPECT_TRUE(open("boot-b").records().empty());
-    EXPECT_TRUE(open("boot-a").records().empty()) << "the file was taken over by boot-b";
+    EXPECT_TRUE(open("boot-b").take_found().empty());
+    EXPECT_TRUE(open("boot-a").take_found().empty()) << "the file was taken over by boot-b";
 }
 
 TEST_F(RunLogTest, WithoutABootIdBelievesNothing) {
@@ -105,7 +105,7 @@ TEST_F(RunLogTest, WithoutABootIdBelievesNothing) {
         log.set("a", some_record(1));
         ASSERT_TRUE(log.flush());
     }
-    EXPECT_TRUE(open("").records().empty());
+    EXPECT_TRUE(open("").take_found().empty());
 }
 
 TEST_F(RunLogTest, RefusesANewerVersionAndLeavesItAlone) {
@@ -134,13 +134,13 @@ TEST_F(RunLogTest, CutOffAnywhereHoldsWhatCameBefore) {
         const auto newlines = static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
         const bool line_whole = length < whole.size() && whole[length] == '\n';
         const std::uint64_t lines = newlines + (line_whole ? 1 : 0);
-        const RunLog log = open();
+        const RunRecords found = open().take_found();
         if (lines < 2) {
-            EXPECT_TRUE(log.records().empty()) << length;
+            EXPECT_TRUE(found.empty()) << length;
             continue;
         }
-        ASSERT_EQ(log.records().size(), 1U) << length;
-        EXPECT_EQ(log.records().at("a"), some_record(lines - 1)) << length;
+        ASSERT_EQ(found.size(), 1U) << length;
+        EXPECT_EQ(found.at("a"), some_record(lines - 1)) << length;
     }
 }
 
@@ -157,10 +157,11 @@ TEST_F(RunLogTest, TakesNoDamagedLineForARecord) {
         std::string spoiled = whole;
         spoiled[i] = static_cast<char>(spoiled[i] ^ 0x15);
         put(spoiled);
-        const RunLog log = open();
-        for (const auto& [name, record] : log.records())
+        RunLog log = open();
+        const RunRecords found = log.take_found();
+        for (const auto& [name, record] : found)
             EXPECT_EQ(record, some_record(name == "a" ? 1 : 2)) << i << ": " << name;
-        EXPECT_LT(log.records().size(), 2U) << i;
+        EXPECT_LT(found.size(), 2U) << i;
         EXPECT_GT(log.damaged(), 0U) << i;
     }
 }
@@ -172,7 +173,7 @@ TEST_F(RunLogTest, StaysSmall) {
         ASSERT_TRUE(log.flush());
         ASSERT_LT(std::filesystem::file_size(path_), 2U << 20U);
     }
-    EXPECT_EQ(open().records().at("a"), some_record(20'000));
+    EXPECT_EQ(open().take_found().at("a"), some_record(20'000));
 }
 
 // No room for a time: what was set meanwhile is there once there is room again.
@@ -193,7 +194,7 @@ TEST_F(RunLogTest, OutlastsAFullDisk) {
     EXPECT_EQ(content(), good) << "half a line was left behind";
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
     EXPECT_TRUE(log.flush());
-    EXPECT_EQ(open().records().at("a"), some_record(20'000));
+    EXPECT_EQ(open().take_found().at("a"), some_record(20'000));
     (void)std::signal(SIGXFSZ, before);
 }
 
