@@ -152,7 +152,8 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
     Engine engine(context, std::random_device{}(), memory, std::move(*runs));
-    io::ProcessHostOptions options = process_options(paths, nofile, by_systemd, engine.recorder().inherited());
+    io::ProcessHostOptions options =
+        process_options(paths, nofile, by_systemd, engine.recorder().inherited());
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
     Applier applier(context, engine, memory, config_file, std::move(config));

@@ -58,6 +58,9 @@ int main(int argc, char** argv) {
     clear_inheritance();
     // One loop does the work; an arena for each helper thread would only cost memory.
     mallopt(M_ARENA_MAX, 1);
+    // Left to itself it grows with the largest buffer there ever was, and so does what stays in the heap.
+    constexpr int largest_in_heap = 128 * 1024;  // bytes
+    mallopt(M_MMAP_THRESHOLD, largest_in_heap);
 
     CLI::App app{
         "dpsupd supervises the services of a host: starts them in dependency order, watches and restarts "

@@ -94,10 +94,11 @@ constexpr std::array rows{
          .doc = "Passes once a line of its output matches this regular expression (PCRE2). Write $$ "
                 "for $.",
          .example = R"("Server started in [0-9]+ ms")"}),
-    schedule<Span<10>, &ProbePolicy::interval>(
-        {.name = "interval",
-         .doc = "The wait between two probes, from the end of one to the next.",
-         .example = R"("10s")"}),
+    schedule<Span<10>, &ProbePolicy::interval>({.name = "interval",
+                                                .doc = "The wait between two probes, from the end of one to "
+                                                       "the next. From a second on it may be up to 20 ms "
+                                                       "longer, so that probes fall due together.",
+                                                .example = R"("10s")"}),
     schedule<Span<1>, &ProbePolicy::timeout>(
         {.name = "timeout", .doc = "A probe that takes longer has failed.", .example = R"("5s")"}),
     schedule<Integer<std::uint32_t, 1, 10'000>, &ProbePolicy::retries>(

@@ -12,6 +12,17 @@ constexpr Duration ramp_start = std::chrono::milliseconds(10);
 // An answer that is so much later than the probe's own time-out was lost on the way.
 constexpr Duration answer_grace = std::chrono::seconds(5);
 
+// A host that probes 500 services a second would wake up as often, at several times the cost of a probe's own work; so
+// they fall due together, later than asked by this at the most. Waits that it would lengthen by more than a 50th are kept.
+constexpr Duration due_together = std::chrono::milliseconds(20);
+
+Instant next_due(Instant now, Duration wait) {
+    const Instant due = after(now, wait);
+    if (wait < 50 * due_together || due > instant_never - due_together) return due;
+    const Duration past = due.time_since_epoch() % due_together;
+    return past == Duration::zero() ? due : due + (due_together - past);
+}
+
 Duration next_wait(ProbeState& state, const ProbePolicy& policy) {
     if (state.passed_once || state.verdict == ProbeVerdict::failing) return policy.interval;
     const Duration wait = state.ramp;
@@ -91,7 +102,7 @@ bool take_in(ProbeState& state, const ProbePolicy& policy, const Probed& result,
         case ProbeOutcome::unknown:
             break;
     }
-    state.next_at = after(now, next_wait(state, policy));
+    state.next_at = next_due(now, next_wait(state, policy));
     return changed;
 }
 

@@ -24,8 +24,9 @@ namespace asio = boost::asio;
 using Clock = std::chrono::steady_clock;
 
 // Probes that come due within this time of each other are started together: waking up for each of 500 a
-// second costs as much as the probes themselves. One that comes after a pause is started at once.
-constexpr std::chrono::milliseconds gather{20};
+// second costs as much as the probes themselves. One that comes after a pause is started at once. Less than the time
+// in which probes fall due together, so that these need not wait again.
+constexpr std::chrono::milliseconds gather{10};
 constexpr std::size_t starts_max = 32;  // in one turn of the loop, so that others have theirs
 
 // Whose bound a probe counts against. Each probe stands in one queue only, since a place in the first is worth

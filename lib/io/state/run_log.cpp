@@ -184,22 +184,23 @@ Result<void> RunLog::append() {
     return {};
 }
 
-// The file is its own memory: the last line of each name is copied, in a new file that then takes its place.
+// As it stands in the file or waits for it; empty where somebody spoiled the file.
+std::string RunLog::text_of(const Line& line) const {
+    std::string text(line.length, '\0');
+    if (line.offset >= size_)
+        text = waiting_.substr(line.offset - size_, line.length);
+    else if (::pread(file_.get(), text.data(), text.size(), static_cast<off_t>(line.offset)) < 0)
+        return {};
+    return std::hash<std::string_view>{}(text) == line.digest ? text : std::string();
+}
+
+// The file is its own memory: the last line of each name is copied to a new one, which then takes its place.
 Result<void> RunLog::rewrite() {
-    std::string old(size_, '\0');
-    if (size_ > 0) {
-        const ssize_t got = ::pread(file_.get(), old.data(), old.size(), 0);
-        if (got < 0) return failed("read", path_, errno);
-        old.resize(static_cast<std::size_t>(got));
-    }
     std::string text = header(boot_id_);
     std::unordered_map<std::string, Line> lines;
     for (const auto& [name, line] : lines_) {
-        const std::string_view from = line.offset < size_ ? old : waiting_;
-        const std::uint64_t offset = line.offset < size_ ? line.offset : line.offset - size_;
-        if (line.gone || offset > from.size()) continue;
-        const std::string_view last = from.substr(offset, line.length);
-        if (std::hash<std::string_view>{}(last) != line.digest) continue;  // somebody spoiled the file
+        const std::string last = line.gone ? std::string() : text_of(line);
+        if (last.empty()) continue;
         lines[name] = {line.digest, text.size(), line.length, false};
         text += last;
     }

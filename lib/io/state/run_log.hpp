@@ -70,6 +70,7 @@ private:
     [[nodiscard]] Result<void> rewrite();
     void put(const std::string& name, std::string_view text, bool gone);
     void condense_waiting();
+    [[nodiscard]] std::string text_of(const Line& line) const;
     [[nodiscard]] std::uint64_t size_limit() const;
     void take(std::string_view line);
 

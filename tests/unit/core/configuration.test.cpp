@@ -125,7 +125,7 @@ TEST(Configuration, AnUnhealthyServiceIsNotMadeWellByNewProbes) {
     scene.launched("a");
     scene.wait(10ms);
     scene.passed("a");
-    scene.wait(1s);
+    scene.wait(one_interval);
     scene.failed("a");
     ASSERT_EQ(scene.state("a"), "unhealthy");
     scene.start({"b"});

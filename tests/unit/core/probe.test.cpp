@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "unit/core/scene.hpp"
 
 namespace dpsup::core {
@@ -83,7 +85,32 @@ TEST(Probe, RampsUpToTheStartIntervalUntilItPasses) {
         asked.answer(ProbeOutcome::failed);
     }
     asked.ask(ProbeOutcome::passed);
-    EXPECT_EQ(asked.due(), Duration(10s));
+    EXPECT_EQ(asked.due(), Duration(10s + 10ms)) << "the next multiple of 20 ms";
+}
+
+// A daemon with hundreds of probes wakes up for many at once.
+TEST(Probe, FallsDueTogetherWithOthersAndNeverTooEarly) {
+    auto policy = probe(ProbeRole::health);
+    policy.interval = 1s;
+    std::set<Instant> dues;
+    for (auto offset = 1ms; offset <= 20ms; offset += 1ms) {
+        Asked asked(policy);
+        asked.due();
+        asked.now = asked.launched_at + offset;
+        asked.answer(ProbeOutcome::passed);
+        dues.insert(asked.state.next_at);
+        EXPECT_GE(asked.state.next_at - asked.now, policy.interval);
+        EXPECT_LT(asked.state.next_at - asked.now, policy.interval + 20ms);
+    }
+    EXPECT_EQ(dues.size(), 1U);
+}
+
+TEST(Probe, KeepsAShortIntervalToTheMillisecond) {
+    auto policy = probe(ProbeRole::health);
+    policy.interval = 99ms;
+    Asked asked(policy);
+    asked.ask(ProbeOutcome::passed);
+    EXPECT_EQ(asked.due(), Duration(99ms));
 }
 
 TEST(Probe, NeverAsksOftenerThanItsShortInterval) {
@@ -134,10 +161,10 @@ TEST(Readiness, ReleasesDependentsAndTakesTheStateBack) {
     scene.launched("a");
     EXPECT_EQ(scene.wait(10ms), "probe a 0");
     EXPECT_EQ(scene.passed("a"), "launch b");
-    EXPECT_EQ(scene.wait(1s), "probe a 0");
+    EXPECT_EQ(scene.wait(one_interval), "probe a 0");
     EXPECT_EQ(scene.failed("a"), "");
     EXPECT_EQ(scene.state("a"), "unhealthy");
-    scene.wait(1s);
+    scene.wait(one_interval);
     scene.passed("a");
     EXPECT_EQ(scene.state("a"), "ready");
 }
@@ -166,7 +193,7 @@ TEST(Liveness, FailedRestartsByTheRestartPolicy) {
     scene.launched("a");
     scene.wait(10ms);
     scene.passed("a");
-    scene.wait(1s);
+    scene.wait(one_interval);
     EXPECT_EQ(scene.failed("a"), "signal a 15");
     scene.ended("a", 0);
     EXPECT_EQ(scene.state("a"), "backoff");
@@ -179,7 +206,7 @@ TEST(Liveness, FailedMeansFailedWhereThePolicyIsNever) {
     scene.launched("a");
     scene.wait(10ms);
     scene.passed("a");
-    scene.wait(1s);
+    scene.wait(one_interval);
     scene.failed("a");
     scene.ended("a", 0);
     EXPECT_EQ(scene.state("a"), "failed");
@@ -191,7 +218,7 @@ TEST(OnFailure, StopLeavesItFailed) {
     scene.launched("a");
     scene.wait(10ms);
     scene.passed("a");
-    scene.wait(1s);
+    scene.wait(one_interval);
     EXPECT_EQ(scene.failed("a"), "signal a 15");
     scene.ended("a", 0);
     EXPECT_EQ(scene.state("a"), "failed");
@@ -204,7 +231,7 @@ TEST(OnFailure, AlertOnlyTells) {
     scene.launched("a");
     scene.wait(10ms);
     scene.passed("a");
-    scene.wait(1s);
+    scene.wait(one_interval);
     EXPECT_EQ(scene.failed("a"), "");
     EXPECT_EQ(scene.state("a"), "unhealthy");
     EXPECT_EQ(scene.service_named("a").health(), Health::failing);
@@ -230,7 +257,7 @@ TEST(Probes, BelongToOneInstance) {
     scene.wait(10ms);
     scene.passed("a");
     scene.ended("a", 1);
-    EXPECT_EQ(scene.wait(1s), "launch a");
+    EXPECT_EQ(scene.wait(one_interval), "launch a");
     scene.launched("a");
     EXPECT_EQ(scene.state("a"), "starting");
     EXPECT_EQ(scene.service_named("a").health(), Health::pending);

@@ -38,6 +38,8 @@ struct Spec : Policy {
 [[nodiscard]] Spec job(const std::string& name);
 // Asked every second from the first pass on; one failure counts, one pass recovers.
 [[nodiscard]] ProbePolicy probe(ProbeRole role, OnProbeFailure on_failure = OnProbeFailure::restart);
+// Within which it falls due again: together with others.
+inline constexpr Duration one_interval = std::chrono::milliseconds(1020);
 
 class Scene {
 public:
