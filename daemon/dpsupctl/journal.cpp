@@ -96,7 +96,7 @@ std::vector<std::string> last_journal_lines(const std::string& identifier, const
     if (child == 0) {
         ::dup2(pipe[1], STDOUT_FILENO);
         const int nowhere = ::open("/dev/null", O_WRONLY);
-        ::dup2(nowhere, STDERR_FILENO);
+        if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
         exec_or_end(pointers);
     }
     ::close(pipe[1]);

@@ -23,12 +23,13 @@ tl::expected<Output, OutputError> open_file(const std::string& path, const std::
     constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW;
     Output output;
     output.path = path;
-    output.fd.reset(::open(path.c_str(), flags, 0640));
-    if (!output.fd && errno == ENOENT && ::mkdir(directory.c_str(), 0755) == 0)
-        output.fd.reset(::open(path.c_str(), flags, 0640));
+    int fd = ::open(path.c_str(), flags, 0640);
+    if (fd < 0 && errno == ENOENT && ::mkdir(directory.c_str(), 0755) == 0)
+        fd = ::open(path.c_str(), flags, 0640);
     struct stat info{};
-    if (!output.fd || ::fstat(output.fd.get(), &info) != 0)
-        return output_failed(errno, path + " (below [daemon] log_dir)");
+    const int error = fd < 0 || ::fstat(fd, &info) != 0 ? errno : 0;
+    output.fd.reset(fd);
+    if (error != 0) return output_failed(error, path + " (below [daemon] log_dir)");
     if (!S_ISREG(info.st_mode)) return output_failed(EINVAL, path + " is not a regular file");
     const int file_flags = ::fcntl(output.fd.get(), F_GETFL);
     ::fcntl(output.fd.get(), F_SETFL, file_flags & ~O_NONBLOCK);

@@ -227,7 +227,8 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         lock.unlock();
         for (const auto& thread : threads) idle ? thread->thread.join() : thread->thread.detach();
         // A thread that hangs in the kernel goes on using this when it comes back, if the program still runs then.
-        if (!idle) new std::shared_ptr<Implementation>(shared_from_this());
+        static auto& kept = *new std::vector<std::shared_ptr<Implementation>>;
+        if (!idle) kept.push_back(shared_from_this());
     }
 
     boost::asio::io_context& context;
