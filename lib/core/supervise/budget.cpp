@@ -5,7 +5,8 @@
 namespace dpsup::core {
 
 void Budget::configure(const RestartBudget& limits) {
-    tokens_ = std::min(tokens_ + std::max(0.0, limits.burst - limits_.burst), limits.burst);
+    tokens_ = configured_ ? std::min(tokens_, limits.burst) : limits.burst;
+    configured_ = true;
     limits_ = limits;
 }
 

@@ -10,6 +10,8 @@ namespace dpsup::core {
 class Budget {
 public:
     Budget() = default;
+    // The first limits begin with a full bucket. Later ones fill it no faster than at their rate, so that applying two
+    // configurations in turn hands out nothing.
     void configure(const RestartBudget& limits);
 
     // Takes one restart out of the budget: the instant from which it may happen (now, where there is room).
@@ -17,6 +19,7 @@ public:
 
 private:
     RestartBudget limits_;
+    bool configured_ = false;
     double tokens_ = RestartBudget{}.burst;  // negative: reserved ahead
     Instant refilled_at_{};
 };

@@ -222,6 +222,20 @@ TEST(Budget, NeverSavesMoreThanItsBurst) {
     EXPECT_EQ(budget.reserve(later), later + 1s);
 }
 
+TEST(Budget, IsNotFilledByApplyingTwoConfigurationsInTurn) {
+    Budget budget;
+    const RestartBudget large{.burst = 20, .per_second = 1};
+    const RestartBudget small{.burst = 5, .per_second = 1};
+    budget.configure(large);
+    const Instant now{1h};
+    int at_once = 0;
+    for (int i = 0; i < 100; ++i) {
+        budget.configure(i % 2 == 0 ? small : large);
+        if (budget.reserve(now) == now) ++at_once;
+    }
+    EXPECT_LE(at_once, 20);
+}
+
 TEST(Budget, BoundsAStormOfServicesThatKeepFailing) {
     std::vector<Spec> specs;
     for (int i = 0; i < 50; ++i) specs.push_back(service("s" + std::to_string(i)).delays(1ms, 1ms));
