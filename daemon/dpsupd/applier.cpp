@@ -28,11 +28,12 @@ Error to_error(const std::vector<config::Diagnostic>& diagnostics) {
             "the running configuration goes on; mend the files and apply again"};
 }
 
-Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, std::string config_file,
-                 config::Config first)
+Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memory,
+                 const AppliedRecord& record, std::string config_file, config::Config first)
     : context_(context),
       engine_(engine),
       memory_(memory),
+      record_(record),
       config_file_(std::move(config_file)),
       catalogue_(std::move(first)) {
     engine_.remember_done_as([this](ServiceId id) {
@@ -56,7 +57,8 @@ core::ServiceChange Applier::add(const config::Service& service) const {
     return change;
 }
 
-void Applier::start() {
+void Applier::start(config::Origin origin) {
+    record_.store(catalogue_.config().daemon, std::move(origin));
     core::ConfigLoaded event;
     event.budget = catalogue_.config().daemon.restart_budget;
     for (const config::Service& service : catalogue_.config().services) {
@@ -110,20 +112,22 @@ void Applier::apply(const std::string& by, Reply reply) {
         Result<control::PlanReply> plan = plan_for(outcome);
         if (plan) {
             const config::Difference difference = config::difference(catalogue_.config(), *outcome.config);
-            carry_out(difference.operations, std::move(*outcome.config));
+            carry_out(difference.operations, std::move(outcome));
         }
         reply(std::move(plan));
     });
 }
 
-void Applier::carry_out(const std::vector<config::Operation>& operations, config::Config wanted) {
+void Applier::carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome) {
     const std::map<std::string, ServiceId> before = catalogue_.ids();
     // The paths of a running daemon stay what they are until it is started anew.
+    config::Config wanted = std::move(*outcome.config);
     config::Daemon daemon = wanted.daemon;
     daemon.socket = catalogue_.config().daemon.socket;
     daemon.state_dir = catalogue_.config().daemon.state_dir;
     daemon.runtime_dir = catalogue_.config().daemon.runtime_dir;
     daemon.log_dir = catalogue_.config().daemon.log_dir;
+    record_.store(daemon, std::move(outcome.origin));
     wanted.daemon = std::move(daemon);
     catalogue_.adopt(std::move(wanted));
 

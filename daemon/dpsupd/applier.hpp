@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "applied_record.hpp"
 #include "catalogue.hpp"
 #include "config/difference.hpp"
 #include "config/load.hpp"
@@ -21,12 +22,12 @@ class Applier {
 public:
     using Reply = std::function<void(Result<control::PlanReply>)>;
 
-    Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, std::string config_file,
-            config::Config first);
+    Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, const AppliedRecord& record,
+            std::string config_file, config::Config first);
     ~Applier();
 
-    // Starts what the first configuration wants.
-    void start();
+    // Starts what the first configuration wants, or goes on with it. `origin`: what it was made of.
+    void start(config::Origin origin);
 
     // What an apply would do now. Changes nothing.
     void plan(Reply reply);
@@ -44,13 +45,14 @@ private:
 
     void load(Loaded loaded);
     [[nodiscard]] Result<control::PlanReply> plan_for(const config::LoadOutcome& outcome) const;
-    void carry_out(const std::vector<config::Operation>& operations, config::Config wanted);
+    void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome wanted);
     void take_over(core::ServiceChange& change);
     [[nodiscard]] core::ServiceChange add(const config::Service& service) const;
 
     boost::asio::io_context& context_;
     Engine& engine_;
     Memory& memory_;
+    const AppliedRecord& record_;
     std::string config_file_;
     Catalogue catalogue_;
     std::function<void(const config::Config&)> applied_;

@@ -20,7 +20,9 @@
 #include "io/http/server.hpp"
 #include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
+#include "io/state/applied_config.hpp"
 #include "io/state/directory_lock.hpp"
+#include "io/state/record_file.hpp"
 #include "io/state/run_log.hpp"
 #include "io/state/state_store.hpp"
 #include "io/systemd/notifier.hpp"
@@ -130,9 +132,8 @@ tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
 }
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(const std::string& config_file, config::Config config, const rlimit64& nofile,
-                bool& started) {
-    const config::Daemon paths = config.daemon;
+Result<int> run(Start start, const rlimit64& nofile, bool& started) {
+    const config::Daemon paths = start.config.daemon;
     const bool by_systemd = io::started_by_systemd();
     if (Result<void> made = make_directory(paths.runtime_dir); !made)
         return about_key("runtime_dir", paths.runtime_dir, made.error());
@@ -156,7 +157,8 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
-    Applier applier(context, engine, memory, config_file, std::move(config));
+    AppliedRecord record(start.applied_path, io::boot_id());
+    Applier applier(context, engine, memory, record, start.config_file, std::move(start.config));
     EngineBackend backend(engine, applier, memory);
     control::Roles roles(applier.catalogue().config().control, geteuid());
     warn_of(roles);
@@ -171,19 +173,24 @@ Result<int> run(const std::string& config_file, config::Config config, const rli
     Lifecycle lifecycle(context, engine, applier);
     lifecycle.ready();
     started = true;
-    applier.start();
+    if (start.goes_on)
+        log_info(
+            "goes on with the configuration that was applied before; `dpsupctl plan` tells what the files "
+            "change");
+    applier.start(std::move(start.origin));
     context.run();
     server.stop();
+    if (!lifecycle.was_forced()) record.clear();
     if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
 
 // Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
 // std::system_error, or Boost's own, which have this base in common.
-Result<int> run_if_it_starts(const std::string& config_file, config::Config config, const rlimit64& nofile) {
+Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
     bool started = false;
     try {
-        return run(config_file, std::move(config), nofile, started);
+        return run(std::move(start), nofile, started);
     } catch (const std::runtime_error& error) {
         if (started) throw;
         return cannot_start(error);
@@ -192,17 +199,37 @@ Result<int> run_if_it_starts(const std::string& config_file, config::Config conf
 
 }  // namespace
 
-int run_daemon(const std::string& config_file, config::Config config) {
+config::LoadOutcome load_to_start(const std::string& config_file, Start& start) {
+    start.config_file = config_file;
+    start.applied_path = io::applied_config_path(config_file);
+    if (std::optional<io::AppliedConfig> applied =
+            io::load_applied_config(start.applied_path, io::boot_id())) {
+        config::LoadOutcome again = config::load_again(std::move(applied->origin));
+        if (again.config) {
+            config::Daemon& daemon = again.config->daemon;
+            daemon.socket = std::move(applied->socket);
+            daemon.state_dir = std::move(applied->state_dir);
+            daemon.runtime_dir = std::move(applied->runtime_dir);
+            daemon.log_dir = std::move(applied->log_dir);
+            again.diagnostics.clear();  // told when it was applied
+            start.goes_on = true;
+            return again;
+        }
+    }
+    return config::load(config_file, config::process_environment());
+}
+
+int run_daemon(Start start) {
     try {
         set_up_log(io::stderr_is_journal() ? LogTarget::journal : LogTarget::standard_error,
-                   config.daemon.log_level);
+                   start.config.daemon.log_level);
     } catch (const std::runtime_error& error) {
         std::fputs(("dpsupd: " + cannot_start(error).value().message + "\n").c_str(), stderr);
         return 1;
     }
     const rlimit64 started_with = io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    const Result<int> ended = run_if_it_starts(config_file, std::move(config), started_with);
+    const Result<int> ended = run_if_it_starts(std::move(start), started_with);
     if (!ended) log_error(ended.error());
     const int code = ended.value_or(1);
     if (!close_log()) ::_exit(code);

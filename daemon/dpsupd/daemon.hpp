@@ -3,11 +3,22 @@
 
 #include <string>
 
-#include "config/model.hpp"
+#include "config/load.hpp"
 
 namespace dpsup {
 
+struct Start {
+    std::string config_file;
+    config::Config config;
+    config::Origin origin;     // of `config`
+    std::string applied_path;  // where it is put on record; may be empty
+    bool goes_on = false;      // with what an earlier dpsupd of this boot ran
+};
+
+// What an earlier dpsupd of this boot ran and did not end, whatever the files say now; else what they say.
+[[nodiscard]] config::LoadOutcome load_to_start(const std::string& config_file, Start& start);
+
 // Returns when the daemon ends: its exit code. Errors have been told to stderr or the journal.
-[[nodiscard]] int run_daemon(const std::string& config_file, config::Config config);
+[[nodiscard]] int run_daemon(Start start);
 
 }  // namespace dpsup

@@ -80,10 +80,13 @@ int main(int argc, char** argv) {
         return used_wrongly(app, problem);
     }
 
-    dpsup::config::LoadOutcome outcome =
-        dpsup::config::load(config_file, dpsup::config::process_environment());
-    if (check_only) return check(outcome, config_file);
+    if (check_only)
+        return check(dpsup::config::load(config_file, dpsup::config::process_environment()), config_file);
+    dpsup::Start start;
+    dpsup::config::LoadOutcome outcome = dpsup::load_to_start(config_file, start);
     std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
     if (!outcome.config) return exit_config;
-    return dpsup::run_daemon(config_file, std::move(*outcome.config));
+    start.config = std::move(*outcome.config);
+    start.origin = std::move(outcome.origin);
+    return dpsup::run_daemon(std::move(start));
 }

@@ -1,7 +1,5 @@
 #include "config/inputs.hpp"
 
-#include <unordered_map>
-
 #include "base/hash.hpp"
 #include "config/read_file.hpp"
 
@@ -10,39 +8,17 @@ namespace {
 
 constexpr std::size_t input_size_max = std::size_t{16} << 20U;
 
-class Digests {
-public:
-    explicit Digests(std::vector<Diagnostic>& diagnostics) : diagnostics_(diagnostics) {}
-
-    void fill(Service& service) {
-        for (const std::string& path : service.process.env_file)
-            add(service, InputFile::Use::environment, path);
-        for (const auto& [name, value] : service.process.environment)
-            if (const auto* secret = std::get_if<SecretFile>(&value))
-                add(service, InputFile::Use::secret, secret->path);
-        for (const std::string& path : service.process.config_files)
-            add(service, InputFile::Use::config, path);
-    }
-
-private:
-    void add(Service& service, InputFile::Use use, const std::string& path) {
-        const auto known = known_.find(path);
-        const std::uint64_t digest = known == known_.end() ? read(service, path) : known->second;
-        service.inputs.push_back({use, path, digest});
-    }
-
-    std::uint64_t read(const Service& service, const std::string& path) {
-        const auto content = read_file(path, input_size_max);
-        if (!content)
-            diagnostics_.push_back({service.place, Severity::warning,
-                                    "service." + service.name + ": " + path + " " + content.error().message,
-                                    "the service needs it when it is launched"});
-        return known_[path] = content ? digest_of(*content) : 0;
-    }
-
-    std::vector<Diagnostic>& diagnostics_;
-    std::unordered_map<std::string, std::uint64_t> known_;  // services often share them
-};
+// Calls `digest` for each path that the service reads.
+template <class Digest>
+void fill(Service& service, Digest digest) {
+    const auto add = [&](InputFile::Use use, const std::string& path) {
+        service.inputs.push_back({use, path, digest(path)});
+    };
+    for (const std::string& path : service.process.env_file) add(InputFile::Use::environment, path);
+    for (const auto& [name, value] : service.process.environment)
+        if (const auto* secret = std::get_if<SecretFile>(&value)) add(InputFile::Use::secret, secret->path);
+    for (const std::string& path : service.process.config_files) add(InputFile::Use::config, path);
+}
 
 }  // namespace
 
@@ -51,9 +27,32 @@ std::uint64_t digest_of(std::string_view content) {
     return hash == 0 ? 1 : hash;
 }
 
-void digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics) {
-    Digests digests(diagnostics);
-    for (Service& service : config.services) digests.fill(service);
+InputDigests digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics) {
+    InputDigests known;  // services often share them
+    for (Service& service : config.services) {
+        fill(service, [&](const std::string& path) {
+            const auto [place, fresh] = known.try_emplace(path, 0);
+            if (!fresh) return place->second;
+            const auto content = read_file(path, input_size_max);
+            if (content)
+                place->second = digest_of(*content);
+            else
+                diagnostics.push_back(
+                    {service.place, Severity::warning,
+                     "service." + service.name + ": " + path + " " + content.error().message,
+                     "the service needs it when it is launched"});
+            return place->second;
+        });
+    }
+    return known;
+}
+
+void take_digests(Config& config, const InputDigests& digests) {
+    for (Service& service : config.services)
+        fill(service, [&](const std::string& path) {
+            const auto digest = digests.find(path);
+            return digest == digests.end() ? 0 : digest->second;
+        });
 }
 
 }  // namespace dpsup::config

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +15,14 @@ namespace dpsup::config {
 // FNV-1a, never 0. It only has to tell apart what somebody edited; nobody gains by a collision.
 [[nodiscard]] std::uint64_t digest_of(std::string_view content);
 
-// Fills in Service::inputs. A file that cannot be read is a warning: a job may be about to write it.
-void digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics);
+// By path; 0: could not be read.
+using InputDigests = std::map<std::string, std::uint64_t>;
+
+// Fills in Service::inputs, and returns what the files' digests are. A file that cannot be read is a warning: a job may
+// be about to write it.
+InputDigests digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics);
+
+// Fills in Service::inputs by the digests of an earlier time, and reads no file.
+void take_digests(Config& config, const InputDigests& digests);
 
 }  // namespace dpsup::config

@@ -2,7 +2,9 @@
 // calls, and a configuration with an error yields no Config: what runs goes on.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,9 +18,25 @@ namespace dpsup::config {
 
 inline constexpr std::size_t services_max = 10'000;
 
+// One file's name and text.
+struct Source {
+    std::string name;
+    std::string text;
+    bool operator==(const Source&) const = default;
+};
+
+// All that a configuration was made of, so that it can be made again when the files say something else by then.
+struct Origin {
+    std::vector<Source> sources;
+    std::map<std::string, std::optional<std::string>> variables;  // those that were asked for
+    std::map<std::string, std::uint64_t> inputs;                  // digests of the services' files, by path
+    bool operator==(const Origin&) const = default;
+};
+
 struct LoadOutcome {
     std::optional<Config> config;         // there is one exactly if no diagnostic is an error
     std::vector<Diagnostic> diagnostics;  // by file, line and column; warnings too
+    Origin origin;                        // of `config`
 };
 
 struct LoadOptions {
@@ -30,13 +48,10 @@ struct LoadOptions {
 [[nodiscard]] LoadOutcome load(const std::filesystem::path& main_file, const Environment& environment,
                                const LoadOptions& options = {});
 
-// One file's name and text.
-struct Source {
-    std::string name;
-    std::string text;
-};
+// The same configuration once more, whatever the files hold now.
+[[nodiscard]] LoadOutcome load_again(Origin origin);
 
-// The same without a file system: pure. The host's name stays empty where it is not configured.
+// The same without a file system: pure. The host's name stays empty where it is not configured, and so does the origin.
 [[nodiscard]] LoadOutcome load_sources(std::span<const Source> sources, const Environment& environment);
 
 // This process's environment.

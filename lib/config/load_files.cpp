@@ -78,10 +78,29 @@ LoadOutcome load_files(const fs::path& main_file, const Environment& environment
     else
         outcome.diagnostics.push_back(error_about(folder, files.error()));
     if (!outcome.diagnostics.empty()) return outcome;
-    outcome = load_sources(sources, environment);
+    Origin origin;
+    origin.sources = std::move(sources);
+    const Environment noting = [&](std::string_view name) {
+        return origin.variables.insert_or_assign(std::string(name), environment(name)).first->second;
+    };
+    outcome = load_sources(origin.sources, noting);
     if (!outcome.config) return outcome;
     if (outcome.config->host.name.empty()) outcome.config->host.name = host_name();
-    if (options.digest_inputs) digest_inputs(*outcome.config, outcome.diagnostics);
+    if (options.digest_inputs) origin.inputs = digest_inputs(*outcome.config, outcome.diagnostics);
+    outcome.origin = std::move(origin);
+    return outcome;
+}
+
+LoadOutcome load_origin(Origin origin) {
+    const Environment noted = [&origin](std::string_view name) -> std::optional<std::string> {
+        const auto variable = origin.variables.find(std::string(name));
+        return variable == origin.variables.end() ? std::nullopt : variable->second;
+    };
+    LoadOutcome outcome = load_sources(origin.sources, noted);
+    if (!outcome.config) return outcome;
+    if (outcome.config->host.name.empty()) outcome.config->host.name = host_name();
+    take_digests(*outcome.config, origin.inputs);
+    outcome.origin = std::move(origin);
     return outcome;
 }
 
@@ -90,6 +109,12 @@ LoadOutcome load_files(const fs::path& main_file, const Environment& environment
 LoadOutcome load(const fs::path& main_file, const Environment& environment, const LoadOptions& options) {
     LoadOutcome outcome = load_files(main_file, environment, options);
     // The texts and trees were several times the size of what is kept, and the daemon stays small.
+    malloc_trim(0);
+    return outcome;
+}
+
+LoadOutcome load_again(Origin origin) {
+    LoadOutcome outcome = load_origin(std::move(origin));
     malloc_trim(0);
     return outcome;
 }

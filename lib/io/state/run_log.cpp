@@ -1,15 +1,12 @@
 #include "io/state/run_log.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <cstring>
 #include <fstream>
 
+#include "io/state/record_file.hpp"
 #include "io/state/run_record.hpp"
 
 namespace dpsup::io {
@@ -25,50 +22,9 @@ constexpr std::uint64_t bytes_per_record = 2048;
 // What waits is written once it is as much, so that a start of thousands leaves no large buffer behind.
 constexpr std::size_t piece = 1U << 16U;
 
-tl::unexpected<Error> failed(const std::string& what, const std::string& path, int error) {
-    return fail("runs_not_recorded", what + " " + path + ": " + std::strerror(error),
-                error == ENOSPC || error == EDQUOT ? "free some space there" : "");
-}
-
-Result<void> write_all(int fd, std::string_view text, const std::string& path) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return failed("write", path, errno);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-}
-
-std::string header(const std::string& boot_id) {
-    return std::string(header_word) + " " + std::to_string(version) + " " + boot_id + "\n";
-}
-
-struct Header {
-    int version = 0;  // 0: it is none
-    std::string_view boot_id;
-};
-
-Header parse_header(std::string_view line) {
-    Header header;
-    if (!line.starts_with(header_word) || line.size() <= header_word.size() + 1) return header;
-    line.remove_prefix(header_word.size() + 1);
-    const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), header.version);
-    if (error != std::errc{} || header.version < 1) return {};
-    line.remove_prefix(static_cast<std::size_t>(end - line.data()));
-    if (!line.starts_with(' ')) return header.version > version ? header : Header{};
-    header.boot_id = line.substr(1);
-    return header;
-}
+constexpr const char* error_code = "runs_not_recorded";
 
 }  // namespace
-
-std::string boot_id() {
-    std::ifstream file("/proc/sys/kernel/random/boot_id");
-    std::string id;
-    std::getline(file, id);
-    return id;
-}
 
 Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     RunLog log(std::move(path), std::move(boot_id));
@@ -84,11 +40,11 @@ Result<void> RunLog::read() {
     std::ifstream file(path_, std::ios::binary);
     if (!file) {
         if (errno == ENOENT) return {};
-        return failed("read", path_, errno);
+        return file_failed(error_code, "read", path_, errno);
     }
     std::string line;
     if (!std::getline(file, line)) return {};
-    const Header head = parse_header(line);
+    const RecordHeader head = parse_record_header(line, header_word, version);
     if (head.version > version)
         return fail("state_too_new",
                     path_ + " was written by a newer dpsup (version " + std::to_string(head.version) + ")",
@@ -171,9 +127,9 @@ Result<void> RunLog::append() {
     if (waiting_.empty()) return {};
     failing_ = true;
     if (torn_ && ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
-        return failed("cut off half a line of", path_, errno);
+        return file_failed(error_code, "cut off half a line of", path_, errno);
     torn_ = true;
-    if (Result<void> written = write_all(file_.get(), waiting_, path_); !written) {
+    if (Result<void> written = write_all(file_.get(), waiting_, path_, error_code); !written) {
         torn_ = ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0;
         return written;
     }
@@ -196,7 +152,7 @@ std::string RunLog::text_of(const Line& line) const {
 
 // The file is its own memory: the last line of each name is copied to a new one, which then takes its place.
 Result<void> RunLog::rewrite() {
-    std::string text = header(boot_id_);
+    std::string text = record_header(header_word, version, boot_id_);
     std::unordered_map<std::string, Line> lines;
     for (const auto& [name, line] : lines_) {
         const std::string last = line.gone ? std::string() : text_of(line);
@@ -204,12 +160,9 @@ Result<void> RunLog::rewrite() {
         lines[name] = {line.digest, text.size(), line.length, false};
         text += last;
     }
-    const std::string fresh = path_ + ".new";
-    UniqueFd file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600));
-    if (!file) return failed("open", fresh, errno);
-    if (Result<void> written = write_all(file.get(), text, fresh); !written) return written;
-    if (::rename(fresh.c_str(), path_.c_str()) != 0) return failed("replace", path_, errno);
-    file_ = std::move(file);
+    Result<UniqueFd> file = replace_file(path_, text, error_code);
+    if (!file) return tl::unexpected(file.error());
+    file_ = std::move(*file);
     size_ = text.size();
     rewrite_above_ = 0;
     lines_ = std::move(lines);

@@ -88,7 +88,4 @@ private:
     bool torn_ = false;  // half a line may stand behind what is good
 };
 
-// This boot, as the kernel calls it; empty where it does not say.
-[[nodiscard]] std::string boot_id();
-
 }  // namespace dpsup::io

@@ -1,29 +1,14 @@
 #include "io/state/run_record.hpp"
 
-#include <array>
-#include <boost/crc.hpp>
 #include <boost/json.hpp>
-#include <charconv>
 #include <type_traits>
+
+#include "io/state/record_file.hpp"
 
 namespace dpsup::io {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::size_t checksum_digits = 8;
-
-std::string checksum_of(std::string_view text) {
-    boost::crc_32_type sum;
-    sum.process_bytes(text.data(), text.size());
-    std::array<char, checksum_digits> digits{};
-    digits.fill('0');
-    std::array<char, checksum_digits> written{};
-    const auto end = std::to_chars(written.data(), written.data() + written.size(), sum.checksum(), 16).ptr;
-    const auto count = static_cast<std::size_t>(end - written.data());
-    std::copy(written.data(), end, digits.data() + (checksum_digits - count));
-    return {digits.data(), digits.size()};
-}
 
 std::int64_t ns(Instant instant) {
     return instant.time_since_epoch().count();
@@ -173,16 +158,14 @@ std::string encode_run(const std::string& name, const RunRecord* record) {
         if (snapshot.run) object["run"] = encode_instance(*snapshot.run);
         line["record"] = std::move(object);
     }
-    const std::string text = json::serialize(line);
-    return checksum_of(text) + " " + text + "\n";
+    return checked_line(json::serialize(line));
 }
 
 std::optional<NamedRun> decode_run(std::string_view line) {
-    if (line.size() < checksum_digits + 2 || line[checksum_digits] != ' ') return std::nullopt;
-    const std::string_view text = line.substr(checksum_digits + 1);
-    if (line.substr(0, checksum_digits) != checksum_of(text)) return std::nullopt;
+    const std::optional<std::string_view> text = text_of_checked_line(line);
+    if (!text) return std::nullopt;
     boost::system::error_code error;
-    const json::value document = json::parse(text, error);
+    const json::value document = json::parse(*text, error);
     if (error) return std::nullopt;
     NamedRun run;
     bool good = true;

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "io/state/directory_lock.hpp"
+#include "io/state/record_file.hpp"
 #include "io/state/state_codec.hpp"
 
 namespace dpsup::io {
@@ -17,9 +18,10 @@ namespace {
 
 constexpr std::size_t state_size_max = 64U << 20U;
 
+constexpr const char* error_code = "state_not_saved";
+
 tl::unexpected<Error> failed(const std::string& what, const std::string& path, int error) {
-    return fail("state_not_saved", what + " " + path + ": " + std::strerror(error),
-                error == ENOSPC || error == EDQUOT ? "free some space there" : "");
+    return file_failed(error_code, what, path, error);
 }
 
 Result<void> make_directories(const std::string& path) {
@@ -30,17 +32,6 @@ Result<void> make_directories(const std::string& path) {
             return failed("create", part, errno);
         if (last) return {};
     }
-}
-
-Result<void> write_all(int fd, std::string_view text, const std::string& path) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(fd, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return failed("write", path, errno);
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    if (::fsync(fd) != 0) return failed("sync", path, errno);
-    return {};
 }
 
 tl::unexpected<Error> too_large(const std::string& path) {
@@ -88,8 +79,9 @@ Result<void> StateStore::save(const Remembered& remembered) const {
     const std::string fresh = path + ".new";
     UniqueFd file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!file) return failed("open", fresh, errno);
-    if (Result<void> written = write_all(file.get(), encode_state(remembered), fresh); !written)
+    if (Result<void> written = write_all(file.get(), encode_state(remembered), fresh, error_code); !written)
         return written;
+    if (::fsync(file.get()) != 0) return failed("sync", fresh, errno);
     if (::rename(fresh.c_str(), path.c_str()) != 0) return failed("replace", path, errno);
     const UniqueFd directory(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!directory || ::fsync(directory.get()) != 0) return failed("sync", directory_, errno);

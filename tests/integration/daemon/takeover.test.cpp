@@ -106,6 +106,62 @@ TEST_P(Takeover, SeesWhatEndedMeanwhile) {
     EXPECT_THAT(daemon.story("a"), HasSubstr("not known"));
 }
 
+// Files that somebody is just editing, or has spoiled, take effect by an apply and by nothing else.
+TEST_P(Takeover, GoesOnWithWhatWasApplied) {
+    const std::string before = R"([service.a]
+command = "@ACTOR@"
+environment = { WORD = "${DPSUP_TEST_WORD}" }
+[service.b]
+command = "@ACTOR@"
+env_file = ["@DIR@/b.env"]
+)";
+    Options some = options();
+    some.environment = {{"DPSUP_TEST_WORD", "one"}};
+    Daemon daemon(before, some, Daemon::Prepared{});
+    write_file(daemon.path("b.env"), "X=1\n");
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    const auto a = daemon.status("a")["pid"].number();
+    const auto b = daemon.status("b")["pid"].number();
+
+    daemon.configure("[service.a]\ncommand = \"@ACTOR@ say other\"\n[service.new]\ncommand = \"@ACTOR@\"\n");
+    crash(daemon);
+    EXPECT_EQ(daemon.status("a")["pid"].number(), a);
+    EXPECT_EQ(daemon.status("b")["pid"].number(), b);
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 2U);
+    EXPECT_EQ(daemon.ctl_json({"plan"})["operations"].size(), 3U) << "restart a, remove b, add new";
+
+    daemon.configure("[service.a\n");
+    crash(daemon);
+    EXPECT_EQ(daemon.status("a")["pid"].number(), a);
+    EXPECT_EQ(daemon.ctl({"apply"}).code(), 1);
+    crash(daemon);
+    EXPECT_EQ(daemon.status("b")["pid"].number(), b);
+
+    // What the services' own files held then is known too.
+    daemon.configure(before);
+    write_file(daemon.path("b.env"), "X=2\n");
+    crash(daemon);
+    const Json operations = daemon.ctl_json({"plan"})["operations"];
+    ASSERT_EQ(operations.size(), 1U);
+    EXPECT_EQ(operations.items()[0]["service"].text(), "b");
+    ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
+    ASSERT_TRUE(eventually([&] {
+        const Json now = daemon.status("b");
+        return now["state"].text() == "ready" && now["pid"].number() != b;
+    }));
+    crash(daemon);
+    EXPECT_EQ(daemon.ctl_json({"plan"})["operations"].size(), 0U);
+    EXPECT_EQ(daemon.status("a")["pid"].number(), a);
+
+    // Once all has been stopped as it should, the files count.
+    daemon.configure("[service.new]\ncommand = \"@ACTOR@\"\n");
+    daemon.relaunch();
+    EXPECT_TRUE(daemon.reaches("new", "ready"));
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
+}
+
 // At random moments, over services that run, crash, start and stop: each holds a lock, and says so where it cannot.
 TEST_P(Takeover, AtAnyMomentLeadsToNoSecondInstance) {
     std::string text;

@@ -76,6 +76,7 @@ void Daemon::launch() {
     Spawn spawn;
     spawn.command = {DPSUP_DPSUPD, "--config", config_file()};
     spawn.command.insert(spawn.command.end(), options_.arguments.begin(), options_.arguments.end());
+    spawn.environment["RUNTIME_DIRECTORY"] = path("run");
     for (const auto& [name, value] : options_.environment) spawn.environment[name] = expand(value);
     spawn.out = spawn.err = path("dpsupd.log");
     spawn.before_exec = [this] {

@@ -1,0 +1,42 @@
+// The configuration that was applied last, as an earlier dpsupd of this boot left it: after its death the next one goes on
+// with this, and does not roll out a file that somebody is just editing, or fail over its mistakes.
+//
+// One file for each main configuration file, in a place that no configuration names: where the paths in it were edited
+// the new dpsupd must find what the old one left all the same. It holds the values of variables: 0600, and in memory only
+// where the runtime directory is a tmpfs.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "config/load.hpp"
+
+namespace dpsup::io {
+
+struct AppliedConfig {
+    config::Origin origin;
+    // [daemon]'s paths, which an apply does not change.
+    std::string socket;
+    std::string state_dir;
+    std::string runtime_dir;
+    std::string log_dir;
+
+    bool operator==(const AppliedConfig&) const = default;
+};
+
+// Where it lies: below the first of $RUNTIME_DIRECTORY (systemd), else /run/dpsup for root, else $XDG_RUNTIME_DIR/dpsup.
+// Empty where there is no such place.
+[[nodiscard]] std::string applied_config_path(const std::string& main_file);
+
+// Nothing where there is none of this boot, or it is damaged: then the files count.
+[[nodiscard]] std::optional<AppliedConfig> load_applied_config(const std::string& path,
+                                                               const std::string& boot_id);
+
+// Where it cannot be written the old one is removed: better none than a wrong one.
+[[nodiscard]] Result<void> store_applied_config(const std::string& path, const std::string& boot_id,
+                                                const AppliedConfig& applied);
+
+void remove_applied_config(const std::string& path);
+
+}  // namespace dpsup::io

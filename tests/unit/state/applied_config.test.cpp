@@ -1,0 +1,104 @@
+#include "io/state/applied_config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace dpsup::io {
+namespace {
+
+AppliedConfig some_config() {
+    AppliedConfig applied;
+    applied.origin.sources = {{"/etc/dpsup/dpsup.toml", "[service.a]\ncommand = \"\u00e9\"\n"},
+                              {"/etc/dpsup/conf.d/b.toml", ""}};
+    applied.origin.variables = {{"HOME", "/root"}, {"UNSET", std::nullopt}, {"BYTES", "\xff\x01\n"}};
+    applied.origin.inputs = {{"/etc/a.env", ~0ULL}, {"/etc/missing", 0}};
+    applied.socket = "/run/s";
+    applied.state_dir = "/var/lib/s";
+    applied.runtime_dir = "/run/r";
+    applied.log_dir = "/var/log/l";
+    return applied;
+}
+
+class AppliedConfigTest : public testing::Test {
+protected:
+    AppliedConfigTest() {
+        std::string name = testing::TempDir() + "dpsup-applied-XXXXXX";
+        directory_ = mkdtemp(name.data());
+        path_ = directory_ + "/run/applied";
+    }
+    ~AppliedConfigTest() override { std::filesystem::remove_all(directory_); }
+
+    [[nodiscard]] std::string content() const {
+        std::ifstream file(path_, std::ios::binary);
+        std::ostringstream text;
+        text << file.rdbuf();
+        return text.str();
+    }
+    void put(const std::string& content) const { std::ofstream(path_, std::ios::binary) << content; }
+
+    std::string directory_;
+    std::string path_;
+};
+
+TEST_F(AppliedConfigTest, ReadsBackWhatWasStoredInThisBootOnly) {
+    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    EXPECT_EQ(load_applied_config(path_, "boot-a"), some_config());
+    EXPECT_FALSE(load_applied_config(path_, "boot-b"));
+    EXPECT_FALSE(load_applied_config(path_, ""));
+    struct stat status{};
+    ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777U, 0600U) << "it holds the values of variables";
+    remove_applied_config(path_);
+    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+}
+
+TEST_F(AppliedConfigTest, CutOffOrDamagedIsNothing) {
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    const std::string whole = content();
+    for (std::size_t length = 0; length + 1 < whole.size(); ++length) {
+        put(whole.substr(0, length));
+        EXPECT_FALSE(load_applied_config(path_, "boot-a")) << length;
+    }
+    for (std::size_t i = 0; i + 1 < whole.size(); ++i) {
+        std::string spoiled = whole;
+        spoiled[i] = static_cast<char>(spoiled[i] ^ 0x15);
+        put(spoiled);
+        EXPECT_FALSE(load_applied_config(path_, "boot-a")) << i;
+    }
+}
+
+TEST_F(AppliedConfigTest, WithAFullDiskThereIsNoneRatherThanAnOldOne) {
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    const auto before = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    const rlimit tight{100, limit.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    const auto stored = store_applied_config(path_, "boot-a", some_config());
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    (void)std::signal(SIGXFSZ, before);
+    ASSERT_FALSE(stored);
+    EXPECT_EQ(stored.error().code, "configuration_not_recorded");
+    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+    EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/run"));
+}
+
+TEST(AppliedConfigPath, TellsConfigurationsApartAndIsTheSameForOne) {
+    EXPECT_EQ(applied_config_path("/etc/dpsup/dpsup.toml"),
+              applied_config_path("/etc/dpsup/../dpsup/dpsup.toml"));
+    EXPECT_NE(applied_config_path("/etc/dpsup/dpsup.toml"), applied_config_path("/etc/dpsup/other.toml"));
+    EXPECT_EQ(applied_config_path("x.toml"),
+              applied_config_path(std::filesystem::current_path().string() + "/x.toml"));
+}
+
+}  // namespace
+}  // namespace dpsup::io
