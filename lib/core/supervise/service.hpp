@@ -67,8 +67,9 @@ struct Run {
     std::string reload_failure;      // of the last that was answered; empty: it succeeded
     std::optional<Exited> exit;
     std::optional<LaunchFailed> launch_failure;
-    std::uint64_t probe_sequence = 0;         // the highest of probes that an update has replaced
-    std::vector<ProbeState> probes;           // as Policy::probes
+    std::string missed_loss;           // the dependency that ended while this was to stop anyway; empty: none
+    std::uint64_t probe_sequence = 0;  // the highest of probes that an update has replaced
+    std::vector<ProbeState> probes;    // as Policy::probes
     Instant answer_deadline = instant_never;  // launching: Launched or LaunchFailed must have come
     Instant start_deadline = instant_never;
     Instant watchdog_deadline = instant_never;

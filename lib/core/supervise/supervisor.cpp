@@ -219,6 +219,7 @@ void Supervisor::settle(Instant now, Output& output) {
         const auto found = nodes_.find(id);
         if (found == nodes_.end()) continue;
         Node& node = found->second;
+        hear_missed_loss(node, now, output);
         advance(node.service, surroundings_of(node), now, output);
         keep_deadline(node);
         show(node, now, output);
@@ -266,14 +267,25 @@ void Supervisor::show(Node& node, Instant now, Output& output) {
 void Supervisor::tell_dependents_of_loss(const Node& node, Instant now, Output& output) {
     const std::string& name = node.service.policy.name;
     for (Node* dependent : node.dependents) {
-        if (!up(dependent->service)) continue;
-        for (const Dependency& dependency : dependent->service.policy.depends_on) {
+        Service& service = dependent->service;
+        for (const Dependency& dependency : service.policy.depends_on) {
             if (dependency.service != name || dependency.optional || dependency.condition == Condition::done)
                 continue;
-            lose_dependency(dependent->service, name, now, output);
+            if (up(service))
+                lose_dependency(service, name, now, output);
+            else if (service.run)
+                service.run->missed_loss = name;
             keep_deadline(*dependent);
         }
     }
+}
+
+// A dependency ended while the service was to stop anyway, in its turn; since then it is wanted again.
+void Supervisor::hear_missed_loss(Node& node, Instant now, Output& output) {
+    Service& service = node.service;
+    if (!service.run || service.run->missed_loss.empty() || !up(service)) return;
+    const std::string dependency = std::exchange(service.run->missed_loss, {});
+    lose_dependency(service, dependency, now, output);
 }
 
 void Supervisor::keep_deadline(Node& node) {

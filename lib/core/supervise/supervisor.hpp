@@ -100,6 +100,7 @@ private:
     [[nodiscard]] Face face_of(const Service& service) const;
     static void record(Node& node, Output& output);
     void tell_dependents_of_loss(const Node& node, Instant now, Output& output);
+    void hear_missed_loss(Node& node, Instant now, Output& output);
     void keep_deadline(Node& node);
     void forget(ServiceId id, Output& output);
 

@@ -274,6 +274,18 @@ TEST(DependencyLoss, IsSeenWhenTheNextInstanceComesAtOnce) {
     EXPECT_EQ(scene.ended("db", 1), "launch db; signal web 15");
 }
 
+TEST(DependencyLoss, IsHeardByWhoWasToStopAndIsWantedAgain) {
+    Scene scene({service("db"),
+                 service("web").needs("db", Condition::started).on_loss(OnDependencyLoss::stop),
+                 service("proxy").needs("web", Condition::started)});
+    scene.begin();
+    for (const char* name : {"db", "web", "proxy"}) scene.launched(name);
+    EXPECT_EQ(scene.stop({"web", "proxy"}), "signal proxy 15");  // web's turn comes after it
+    EXPECT_EQ(scene.ended("db", 1), "");
+    EXPECT_EQ(scene.start({"web"}), "signal web 15");
+    EXPECT_EQ(scene.reason("web"), "its dependency db ended");
+}
+
 TEST(DependencyLoss, IsNoneWhenAJobCompletes) {
     Scene scene({job("j"), service("a").needs("j", Condition::started).on_loss(OnDependencyLoss::stop)});
     scene.begin();
