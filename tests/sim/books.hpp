@@ -97,6 +97,7 @@ struct Account {
     bool done = false;           // ran to its end; not again until told
     bool failed = false;         // not again until told
     bool hold_unsure = false;    // the two above may be wrong
+    bool excused = false;        // from staying settled: see Referee::excuse_unsure
     std::uint32_t failures = 0;  // in a row, for the delay
     std::uint32_t retries = 0;   // launches after failures, since a command or a stable run
     bool retries_unsure = false;

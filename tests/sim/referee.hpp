@@ -52,6 +52,8 @@ public:
     void look_around(Instant now);
     // In the calm: empty once all is as wanted, else what is not (the first of it).
     [[nodiscard]] std::string unsettled() const;
+    // Those whose delay cannot be known now, and may move at any time, need not be settled until this is taken back.
+    void excuse_unsure(bool excuse);
 
     [[nodiscard]] bool all_stopped() const { return all_stopped_; }
     [[nodiscard]] const std::map<ServiceId, Account>& accounts() const { return accounts_; }

@@ -167,7 +167,8 @@ void Referee::check_durable(const Account& account, const core::Output& output) 
 // Nothing stands in its way: in the calm it must get where it is wanted.
 bool Referee::steady(const Account& account, std::map<ServiceId, bool>& known) const {
     if (const auto found = known.find(account.id); found != known.end()) return found->second;
-    bool good = up(account) && world_.sound(account.id) && !account.failed && !account.hold_unsure;
+    bool good = up(account) && world_.sound(account.id) && !account.failed && !account.hold_unsure &&
+                !account.excused;
     for (const auto& edge : account.dependencies) {
         if (!good) break;
         if (!edge.service) {
@@ -202,6 +203,10 @@ std::string Referee::unsettled(const Account& account, std::map<ServiceId, bool>
     const bool finishes = account.policy.kind == Kind::job || account.done;
     if (finishes) return account.told == State::done ? "" : complaint("done");
     return account.told == State::ready ? "" : complaint("ready");
+}
+
+void Referee::excuse_unsure(bool excuse) {
+    for (auto& [id, account] : accounts_) account.excused = excuse && account.hold_unsure;
 }
 
 std::string Referee::unsettled() const {
