@@ -45,7 +45,7 @@ private:
 
     void load(Loaded loaded);
     [[nodiscard]] Result<control::PlanReply> plan_for(const config::LoadOutcome& outcome) const;
-    void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome wanted);
+    void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome);
     void take_over(core::ServiceChange& change);
     [[nodiscard]] core::ServiceChange add(const config::Service& service) const;
 

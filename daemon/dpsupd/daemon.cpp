@@ -133,6 +133,11 @@ tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
 Result<int> run(Start start, const rlimit64& nofile, bool& started) {
+    // Told first: where the start fails, whoever edits the files in vain must know why.
+    if (start.goes_on)
+        log_info("goes on with the configuration that was applied before, on record in " +
+                 start.applied_path +
+                 "; `dpsupctl plan` tells what the files change, and without that record they count");
     const config::Daemon paths = start.config.daemon;
     const bool by_systemd = io::started_by_systemd();
     if (Result<void> made = make_directory(paths.runtime_dir); !made)
@@ -173,10 +178,6 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Lifecycle lifecycle(context, engine, applier);
     lifecycle.ready();
     started = true;
-    if (start.goes_on)
-        log_info(
-            "goes on with the configuration that was applied before; `dpsupctl plan` tells what the files "
-            "change");
     applier.start(std::move(start.origin));
     context.run();
     server.stop();
