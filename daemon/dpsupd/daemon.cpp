@@ -25,6 +25,7 @@
 #include "io/state/record_file.hpp"
 #include "io/state/run_log.hpp"
 #include "io/state/state_store.hpp"
+#include "io/systemd/descriptor_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
 #include "io/workers.hpp"
@@ -38,13 +39,17 @@ std::string scope_of(const config::Daemon& daemon) {
     return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
 }
 
-Result<io::http::Listener> open_socket(const std::string& path) {
-    if (io::UniqueFd activated = io::take_activated_socket()) {
-        Result<io::http::Listener> listener = io::http::Listener::adopt(activated.get());
-        if (listener) (void)activated.release();
-        return listener;
-    }
-    return io::http::Listener::create(path);
+// As dpsupd.socket names it (FileDescriptorName=); whoever activates by hand may name nothing (LISTEN_FDNAMES).
+constexpr const char* control_socket_name = "control";
+constexpr const char* nameless = "unknown";
+
+Result<io::http::Listener> open_socket(const std::string& path, io::DescriptorStore& descriptors) {
+    std::vector<io::UniqueFd> passed = descriptors.take(control_socket_name);
+    if (passed.empty()) passed = descriptors.take(nameless);
+    if (passed.empty()) return io::http::Listener::create(path);
+    Result<io::http::Listener> listener = io::http::Listener::adopt(passed.front().get());
+    if (listener) (void)passed.front().release();
+    return listener;
 }
 
 Result<void> make_directory(const std::string& path) {
@@ -140,6 +145,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
                  "; `dpsupctl plan` tells what the files change, and without that record they count");
     const config::Daemon paths = start.config.daemon;
     const bool by_systemd = io::started_by_systemd();
+    io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     if (Result<void> made = make_directory(paths.runtime_dir); !made)
         return about_key("runtime_dir", paths.runtime_dir, made.error());
     Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
@@ -150,7 +156,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
-    Result<io::http::Listener> listener = open_socket(paths.socket);
+    Result<io::http::Listener> listener = open_socket(paths.socket, descriptors);
     if (!listener) return tl::unexpected(listener.error());
 
     boost::asio::io_context context(1);

@@ -1,9 +1,8 @@
 #include "io/systemd/notifier.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -63,16 +62,6 @@ bool stderr_is_journal() {
 
 bool started_by_systemd() {
     return sd_booted() > 0 && std::getenv("NOTIFY_SOCKET") != nullptr;
-}
-
-UniqueFd take_activated_socket() {
-    const int count = sd_listen_fds(1);
-    for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
-        if (sd_is_socket_unix(fd, SOCK_STREAM, 1, nullptr, 0) <= 0) continue;
-        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-        return UniqueFd(fd);
-    }
-    return {};
 }
 
 }  // namespace dpsup::io

@@ -6,7 +6,6 @@
 #include <string>
 
 #include "base/time.hpp"
-#include "io/unique_fd.hpp"
 
 namespace dpsup::io {
 
@@ -29,8 +28,5 @@ public:
 
 // Whether a systemd unit started this process and waits for what it says (Type=notify), and systemd is PID 1.
 [[nodiscard]] bool started_by_systemd();
-
-// The listening Unix socket that dpsupd.socket passed on; empty where there is none.
-[[nodiscard]] UniqueFd take_activated_socket();
 
 }  // namespace dpsup::io
