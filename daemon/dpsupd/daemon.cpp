@@ -200,11 +200,13 @@ Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
 
 }  // namespace
 
-config::LoadOutcome load_to_start(const std::string& config_file, Start& start) {
+Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start& start) {
     start.config_file = config_file;
     start.applied_path = io::applied_config_path(config_file);
-    if (std::optional<io::AppliedConfig> applied =
-            io::load_applied_config(start.applied_path, io::boot_id())) {
+    Result<std::optional<io::AppliedConfig>> on_record =
+        io::load_applied_config(start.applied_path, io::boot_id());
+    if (!on_record) return tl::unexpected(on_record.error());
+    if (std::optional<io::AppliedConfig>& applied = *on_record) {
         config::LoadOutcome again = config::load_again(std::move(applied->origin));
         if (again.config) {
             config::Daemon& daemon = again.config->daemon;
@@ -232,7 +234,8 @@ int run_daemon(Start start) {
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
     const Result<int> ended = run_if_it_starts(std::move(start), started_with);
     if (!ended) log_error(ended.error());
-    const int code = ended.value_or(1);
+    const bool useless = !ended && ended.error().code == "state_too_new";
+    const int code = ended.value_or(useless ? exit_config : 1);
     if (!close_log()) ::_exit(code);
     return code;
 }
