@@ -175,14 +175,18 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     });
     io::http::Server server(context, std::move(*listener), api,
                             io::http::limits_for(io::descriptor_limit().rlim_cur));
-    Lifecycle lifecycle(context, engine, applier);
+    Lifecycle lifecycle(context, engine, applier, by_systemd);
+    backend.on_daemon_stop([&lifecycle](const control::DaemonStop& request, const auto& reply) {
+        lifecycle.stop_daemon(request, reply);
+    });
     lifecycle.ready();
     started = true;
     applier.start(std::move(start.origin));
     context.run();
     server.stop();
-    if (!lifecycle.was_forced()) record.clear();
-    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
+    const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
+    if (all_stopped) record.clear();
+    if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
 
