@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
+#include <string>
+#include <utility>
 
 #include "io/systemd/manager_bus.hpp"
 
@@ -103,7 +106,7 @@ Result<bool> stop_own_unit(Duration call_timeout) {
         return systemd_failed("ask systemd what starts " + unit->name, error);
     const auto release = [](char** list) {
         for (char** each = list; each != nullptr && *each != nullptr; ++each) ::free(*each);
-        ::free(list);
+        ::free(static_cast<void*>(list));
     };
     const std::unique_ptr<char*, decltype(release)> triggers(raw, release);
     // The unit first: the sockets are then closed after it, and whoever asks for the status meanwhile gets it.
