@@ -22,24 +22,27 @@ public:
 private:
     using Run = std::function<Exit(const Options&)>;
 
-    CLI::App* add(const std::string& name, const std::string& summary, const std::string& more, Run run);
+    CLI::App* add(const std::string& name, const std::string& summary, const std::string& more, Run run) {
+        return add(app_, name, summary, more, std::move(run));
+    }
+    // A command within `group`.
+    CLI::App* add(CLI::App& group, const std::string& name, const std::string& summary,
+                  const std::string& more, Run run);
     void add_status();
     void add_action(const std::string& name, const std::string& summary, const std::string& more);
     void add_configuration();
     void add_reading();
+    void add_daemon();
     void add_duration(CLI::App* command, const std::string& flag, std::optional<Duration>& into,
                       const std::string& help);
     void add_lines(CLI::App* command, const std::string& help);
     void add_names(CLI::App* command, const std::string& help) {
         command->add_option("NAME", options_.names, help);
     }
-    [[nodiscard]] Exit unknown_command(const std::string& word) const;
-    [[nodiscard]] Exit unexpected_argument(const std::string& command) const;
-    [[nodiscard]] std::string first_word(int argc, const char* const* argv) const;
+    [[nodiscard]] Exit unexpected_argument(const CLI::App& command, const std::string& path) const;
 
     Options options_;
     CLI::App app_;
-    std::vector<std::string> names_;
     Run chosen_;
 };
 
@@ -78,14 +81,14 @@ Commands::Commands() : app_("Commands dpsupd, the supervisor of this host's serv
         "By the reload signal or command that each is configured with.\nExample:\n  dpsupctl reload haproxy");
     add_configuration();
     add_reading();
+    add_daemon();
 }
 
-CLI::App* Commands::add(const std::string& name, const std::string& summary, const std::string& more,
-                        Run run) {
-    auto* command = app_.add_subcommand(name, summary);
+CLI::App* Commands::add(CLI::App& group, const std::string& name, const std::string& summary,
+                        const std::string& more, Run run) {
+    auto* command = group.add_subcommand(name, summary);
     command->footer(more);
     command->callback([this, run = std::move(run)] { chosen_ = run; });
-    names_.push_back(name);
     return command;
 }
 
@@ -185,46 +188,77 @@ void Commands::add_reading() {
         run_version);
 }
 
-// The command, where it is one word among options; empty: there is none, and CLI11 says so.
-std::string Commands::first_word(int argc, const char* const* argv) const {
+void Commands::add_daemon() {
+    auto* group = app_.add_subcommand("daemon", "Command the daemon itself");
+    group->require_subcommand(1);
+    group->fallthrough();
+    auto* stop =
+        add(*group, "stop", "End the daemon, and all services with it",
+            "Ends once the daemon has. Services are stopped in reverse order first. Under systemd the unit "
+            "is stopped,\n"
+            "and nothing starts it by itself.\n"
+            "Examples:\n  sudo dpsupctl daemon stop\n  sudo dpsupctl daemon stop --leave-services",
+            run_daemon_stop);
+    stop->add_flag("--leave-services", options_.leave_services,
+                   "They go on, unsupervised, and the daemon that is started next takes them over");
+}
+
+// What is no option, nor the value of one that may stand before a command.
+std::vector<std::string> words_of(int argc, const char* const* argv) {
+    std::vector<std::string> words;
     for (int i = 1; i < argc; ++i) {
         const std::string_view word = argv[i];
         if (word == "--socket")
             ++i;
         else if (!word.starts_with('-'))
-            return std::string(word);
+            words.emplace_back(word);
     }
-    return {};
+    return words;
 }
 
-Exit Commands::unknown_command(const std::string& word) const {
-    std::vector<std::string_view> candidates(names_.begin(), names_.end());
+// The commands within a command; empty where what follows are arguments.
+std::vector<std::string> names_within(const CLI::App& command) {
+    std::vector<std::string> names;
+    for (const CLI::App* each : command.get_subcommands([](const CLI::App*) { return true; }))
+        names.push_back(each->get_name());
+    return names;
+}
+
+Exit unknown_command(const std::string& word, const std::string& path,
+                     const std::vector<std::string>& names) {
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
     const auto near = nearest(word, candidates);
-    return report({"usage", dpsup::quoted(word) + " is no command of dpsupctl",
-                   near.empty() ? "dpsupctl --help lists them all"
-                                : "did you mean: dpsupctl " + std::string(near) + "?"},
+    return report({"usage", dpsup::quoted(word) + " is no command of " + path,
+                   near.empty() ? path + " --help lists them all"
+                                : "did you mean: " + path + " " + std::string(near) + "?"},
                   false);
 }
 
-Exit Commands::unexpected_argument(const std::string& command) const {
+Exit Commands::unexpected_argument(const CLI::App& command, const std::string& path) const {
     std::vector<std::string> options;
-    for (const CLI::App* app : {static_cast<const CLI::App*>(app_.get_subcommand(command)), &app_})
+    for (const CLI::App* app : {&command, &app_})
         for (const auto* option : app->get_options())
             for (const auto& name : option->get_lnames()) options.push_back("--" + name);
     const std::vector<std::string_view> candidates(options.begin(), options.end());
     const auto left = app_.remaining(true);
     const std::string argument = left.empty() ? std::string() : left.front();
     const auto near = nearest(argument, candidates);
-    return report(
-        {"usage", dpsup::quoted(argument) + " means nothing to dpsupctl " + command,
-         near.empty() ? "see: dpsupctl " + command + " --help" : "did you mean " + std::string(near) + "?"},
-        false);
+    return report({"usage", dpsup::quoted(argument) + " means nothing to " + path,
+                   near.empty() ? "see: " + path + " --help" : "did you mean " + std::string(near) + "?"},
+                  false);
 }
 
 Exit Commands::run(int argc, const char* const* argv) {
-    const std::string word = first_word(argc, argv);
-    const bool known = word.empty() || std::find(names_.begin(), names_.end(), word) != names_.end();
-    if (!known) return unknown_command(word);
+    const CLI::App* command = &app_;
+    std::string path = "dpsupctl";
+    for (const std::string& word : words_of(argc, argv)) {
+        const std::vector<std::string> names = names_within(*command);
+        if (names.empty()) break;
+        if (std::find(names.begin(), names.end(), word) == names.end())
+            return unknown_command(word, path, names);
+        command = command->get_subcommand(word);
+        path += " " + word;
+    }
     options_.file = "/etc/dpsup/dpsup.toml";
     try {
         app_.parse(argc, argv);
@@ -235,10 +269,9 @@ Exit Commands::run(int argc, const char* const* argv) {
         const auto printed = print(std::string(version.what()) + "\n");
         return printed ? Exit::done : report(printed.error(), false);
     } catch (const CLI::ExtrasError&) {
-        return unexpected_argument(word);
+        return unexpected_argument(*command, path);
     } catch (const CLI::ParseError& problem) {
-        const std::string command = word.empty() ? "dpsupctl" : "dpsupctl " + word;
-        return report({"usage", problem.what(), "see: " + command + " --help"}, false);
+        return report({"usage", problem.what(), "see: " + path + " --help"}, false);
     }
     if (std::find(options_.names.begin(), options_.names.end(), "") != options_.names.end())
         return report({"usage", "\"\" is no service's name", "dpsupctl status lists the services"},

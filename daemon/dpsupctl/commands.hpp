@@ -24,6 +24,7 @@ struct Options {
     bool watch = false;
     bool follow = false;
     bool dry_run = false;
+    bool leave_services = false;
     std::optional<std::size_t> lines;
     std::string file;  // of check
 };
@@ -37,6 +38,7 @@ struct Options {
 [[nodiscard]] Exit run_explain(const Options& options);
 [[nodiscard]] Exit run_logs(const Options& options);
 [[nodiscard]] Exit run_events(const Options& options);
+[[nodiscard]] Exit run_daemon_stop(const Options& options);
 [[nodiscard]] Exit run_version(const Options& options);
 
 }  // namespace dpsup::ctl

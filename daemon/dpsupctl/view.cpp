@@ -130,6 +130,11 @@ VersionView version_of(const json::object& object) {
     return {text(object, "version"), number(object, "pid")};
 }
 
+DaemonStopView daemon_stop_of(const json::object& object) {
+    return {number(object, "pid"), flag(object, "leave_services"),
+            std::chrono::milliseconds(number(object, "within_ms"))};
+}
+
 EventView event_of(const json::object& object) {
     EventView event;
     event.type = text(object, "type");
@@ -179,6 +184,9 @@ Result<std::vector<DecisionView>> read_decisions(std::string_view json) {
 }
 Result<VersionView> read_version(std::string_view json) {
     return read(json, version_of);
+}
+Result<DaemonStopView> read_daemon_stop(std::string_view json) {
+    return read(json, daemon_stop_of);
 }
 Result<EventView> read_event(std::string_view json) {
     return read(json, event_of);

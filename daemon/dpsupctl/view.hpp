@@ -101,6 +101,12 @@ struct VersionView {
     std::int64_t pid = 0;
 };
 
+struct DaemonStopView {
+    std::int64_t pid = 0;
+    bool leave_services = false;
+    Duration within{};
+};
+
 // One line of the event stream.
 struct EventView {
     std::string type;  // "snapshot", "change", "heartbeat", or something newer
@@ -117,6 +123,7 @@ struct EventView {
 [[nodiscard]] Result<PlanView> read_plan(std::string_view json);
 [[nodiscard]] Result<std::vector<DecisionView>> read_decisions(std::string_view json);
 [[nodiscard]] Result<VersionView> read_version(std::string_view json);
+[[nodiscard]] Result<DaemonStopView> read_daemon_stop(std::string_view json);
 [[nodiscard]] Result<EventView> read_event(std::string_view json);
 
 // The error in a reply that is none of the above; made up from the HTTP status where it holds none.

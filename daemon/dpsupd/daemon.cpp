@@ -181,14 +181,18 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     });
     io::http::Server server(context, std::move(*listener), api,
                             io::http::limits_for(io::descriptor_limit().rlim_cur));
-    Lifecycle lifecycle(context, engine, applier);
+    Lifecycle lifecycle(context, engine, applier, by_systemd);
+    backend.on_daemon_stop([&lifecycle](const control::DaemonStop& request, const auto& reply) {
+        lifecycle.stop_daemon(request, reply);
+    });
     lifecycle.ready();
     started = true;
     applier.start(std::move(start.origin));
     context.run();
     server.stop();
-    if (!lifecycle.was_forced()) record.clear();
-    if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
+    const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
+    if (all_stopped) record.clear();
+    if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
 
@@ -206,11 +210,13 @@ Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
 
 }  // namespace
 
-config::LoadOutcome load_to_start(const std::string& config_file, Start& start) {
+Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start& start) {
     start.config_file = config_file;
     start.applied_path = io::applied_config_path(config_file);
-    if (std::optional<io::AppliedConfig> applied =
-            io::load_applied_config(start.applied_path, io::boot_id())) {
+    Result<std::optional<io::AppliedConfig>> on_record =
+        io::load_applied_config(start.applied_path, io::boot_id());
+    if (!on_record) return tl::unexpected(on_record.error());
+    if (std::optional<io::AppliedConfig>& applied = *on_record) {
         config::LoadOutcome again = config::load_again(std::move(applied->origin));
         if (again.config) {
             config::Daemon& daemon = again.config->daemon;
@@ -238,7 +244,8 @@ int run_daemon(Start start) {
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
     const Result<int> ended = run_if_it_starts(std::move(start), started_with);
     if (!ended) log_error(ended.error());
-    const int code = ended.value_or(1);
+    const bool useless = !ended && ended.error().code == "state_too_new";
+    const int code = ended.value_or(useless ? exit_config : 1);
     if (!close_log()) ::_exit(code);
     return code;
 }

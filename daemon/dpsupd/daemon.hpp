@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/result.hpp"
 #include "config/load.hpp"
 
 namespace dpsup {
@@ -15,8 +16,13 @@ struct Start {
     bool goes_on = false;      // with what an earlier dpsupd of this boot ran
 };
 
-// What an earlier dpsupd of this boot ran and did not end, whatever the files say now; else what they say.
-[[nodiscard]] config::LoadOutcome load_to_start(const std::string& config_file, Start& start);
+// sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the configuration, or installs the dpsup that
+// wrote what is on record.
+inline constexpr int exit_config = 78;
+
+// What an earlier dpsupd of this boot ran and did not end, whatever the files say now; else what they say. Fails with
+// "state_too_new" where the former was written by a newer dpsup.
+[[nodiscard]] Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start& start);
 
 // Returns when the daemon ends: its exit code. Errors have been told to stderr or the journal.
 [[nodiscard]] int run_daemon(Start start);

@@ -42,6 +42,10 @@ void Engine::drain() {
     if (draining_) boost::asio::post(context_, [this] { drain(); });
 }
 
+void Engine::settle() {
+    for (const core::Event& event : std::exchange(mailbox_, {})) feed(event);
+}
+
 void Engine::feed(const core::Event& event) {
     const core::Output output = supervisor_.step(event, io::now());
     for (const core::Note& note : output.notes) tell(note);

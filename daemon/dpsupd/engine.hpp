@@ -29,6 +29,9 @@ public:
     // Takes the event in now. Not from within an effect or a listener.
     void feed(const core::Event& event);
 
+    // Takes in all that waits, before the end: what follows from it may come no more.
+    void settle();
+
     // How what a job was completed with is remembered.
     void remember_done_as(std::function<std::string(ServiceId)> fingerprint) {
         fingerprint_ = std::move(fingerprint);

@@ -14,6 +14,11 @@ public:
     EngineBackend(Engine& engine, Applier& applier, Memory& memory)
         : engine_(engine), applier_(applier), memory_(memory) {}
 
+    // What ends the daemon; set before anything is asked.
+    using DaemonStopper = std::function<void(const control::DaemonStop&,
+                                             std::function<void(Result<control::DaemonStopReply>)>)>;
+    void on_daemon_stop(DaemonStopper stop) { stop_daemon_ = std::move(stop); }
+
     [[nodiscard]] control::HostStatus status() const override;
     [[nodiscard]] Result<control::ServiceStatus> status_of(const std::string& service) const override;
     [[nodiscard]] Result<control::Explanation> explain(const std::string& service) const override;
@@ -21,6 +26,10 @@ public:
                  std::weak_ptr<void> alive) override;
     void plan(std::function<void(Result<control::PlanReply>)> reply) override;
     void apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) override;
+    void stop_daemon(control::DaemonStop request,
+                     std::function<void(Result<control::DaemonStopReply>)> reply) override {
+        stop_daemon_(request, std::move(reply));
+    }
     [[nodiscard]] std::shared_ptr<void> subscribe(
         std::function<void(const control::Decision&)> listener) override;
     [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
@@ -36,6 +45,7 @@ private:
     Engine& engine_;
     Applier& applier_;
     Memory& memory_;
+    DaemonStopper stop_daemon_;
 };
 
 }  // namespace dpsup

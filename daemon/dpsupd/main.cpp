@@ -16,9 +16,6 @@
 
 namespace {
 
-// sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the file.
-constexpr int exit_config = 78;
-
 // As dpsupctl has it.
 constexpr int exit_usage = 2;
 
@@ -83,10 +80,15 @@ int main(int argc, char** argv) {
     if (check_only)
         return check(dpsup::config::load(config_file, dpsup::config::process_environment()), config_file);
     dpsup::Start start;
-    dpsup::config::LoadOutcome outcome = dpsup::load_to_start(config_file, start);
-    std::fputs(dpsup::config::render(outcome.diagnostics).c_str(), stderr);
-    if (!outcome.config) return exit_config;
-    start.config = std::move(*outcome.config);
-    start.origin = std::move(outcome.origin);
+    dpsup::Result<dpsup::config::LoadOutcome> outcome = dpsup::load_to_start(config_file, start);
+    if (!outcome) {
+        const dpsup::Error& error = outcome.error();
+        std::fprintf(stderr, "dpsupd: %s\n  %s\n", error.message.c_str(), error.hint.c_str());
+        return dpsup::exit_config;
+    }
+    std::fputs(dpsup::config::render(outcome->diagnostics).c_str(), stderr);
+    if (!outcome->config) return dpsup::exit_config;
+    start.config = std::move(*outcome->config);
+    start.origin = std::move(outcome->origin);
     return dpsup::run_daemon(std::move(start));
 }

@@ -78,7 +78,7 @@ void compare_settings(const Section<T>& section, const T& running, const T& want
             if (comparison.cost() == ChangeClass::live)
                 result.settings.push_back(cause);
             else
-                result.warnings.push_back(cause + "; takes effect when dpsupd is restarted");
+                result.warnings.push_back(cause + "; takes effect when dpsupd is stopped and started");
         }
     }
 }

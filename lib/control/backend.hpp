@@ -117,6 +117,17 @@ struct PlanReply {
     std::vector<std::string> warnings = {};
 };
 
+struct DaemonStop {
+    bool leave_services = false;  // they go on; the next dpsupd takes them over
+    std::string by;               // from the peer's credentials
+};
+
+struct DaemonStopReply {
+    std::int64_t pid = 0;  // the daemon's
+    bool leave_services = false;
+    Duration within{};  // by when it has ended
+};
+
 class Backend {
 public:
     virtual ~Backend() = default;
@@ -134,6 +145,9 @@ public:
     virtual void plan(std::function<void(Result<PlanReply>)> reply) = 0;
     // The same, and carries it out.
     virtual void apply(const std::string& by, std::function<void(Result<PlanReply>)> reply) = 0;
+
+    // Ends the daemon, after the reply. Under systemd nothing starts it again by itself.
+    virtual void stop_daemon(DaemonStop request, std::function<void(Result<DaemonStopReply>)> reply) = 0;
 
     // `listener` hears every decision from now on, on the engine's thread, until the handle is destroyed.
     // status() shows the outcome of every decision that was told, and of none still to be

@@ -150,19 +150,18 @@ std::vector<Field> fields_of(Verb verb) {
     return {};
 }
 
-Result<json::object> parse_object(std::string_view body) {
+Result<json::object> parse_object(std::string_view body,
+                                  const char* example = R"({"wait": true, "timeout": "30s"})") {
     boost::system::error_code error;
     auto value = json::parse(body, error);
     if (error)
         return fail("invalid_request", "the body is no JSON: " + error.message(),
-                    R"(for example {"wait": true, "timeout": "30s"})");
+                    std::string("for example ") + example);
     if (!value.is_object()) return fail("invalid_request", "the body must be a JSON object");
     return std::move(value.get_object());
 }
 
-tl::unexpected<Error> unknown_field(std::string_view name, const std::vector<Field>& known) {
-    std::vector<std::string_view> names;
-    for (const Field& field : known) names.push_back(field.name);
+tl::unexpected<Error> unknown_field(std::string_view name, const std::vector<std::string_view>& names) {
     const auto near = nearest(name, names);
     std::vector<std::string> listing(names.begin(), names.end());
     return fail("unknown_field", quoted(name) + " is no field of this request",
@@ -175,7 +174,11 @@ Result<void> take_fields(const json::object& object, const std::vector<Field>& k
         const auto field = std::find_if(known.begin(), known.end(), [&](const Field& candidate) {
             return candidate.name == member.key();
         });
-        if (field == known.end()) return unknown_field(member.key(), known);
+        if (field == known.end()) {
+            std::vector<std::string_view> names;
+            for (const Field& each : known) names.push_back(each.name);
+            return unknown_field(member.key(), names);
+        }
         if (auto taken = field->take(member.value(), request); !taken) return taken;
     }
     if (object.contains("timeout") && object.contains("wait_timeout_ms"))
@@ -218,6 +221,19 @@ Result<CommandRequest> decode_action(std::string_view body) {
     if (request.all == !request.services.empty())
         return fail("invalid_request",
                     std::string(name_of(*verb)) + " what? Give either \"services\" or \"all\": true");
+    return request;
+}
+
+Result<DaemonStop> decode_daemon_stop(std::string_view body) {
+    DaemonStop request;
+    if (body.empty()) return request;
+    auto object = parse_object(body, R"({"leave_services": true})");
+    if (!object) return tl::unexpected<Error>(std::move(object.error()));
+    for (const auto& member : *object) {
+        if (member.key() != "leave_services") return unknown_field(member.key(), {"leave_services"});
+        if (auto taken = put(as_bool("leave_services", member.value()), request.leave_services); !taken)
+            return tl::unexpected<Error>(std::move(taken.error()));
+    }
     return request;
 }
 

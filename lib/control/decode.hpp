@@ -22,6 +22,9 @@ inline constexpr std::size_t decisions_default = 100;
 // The body of POST /v1/actions.
 [[nodiscard]] Result<CommandRequest> decode_action(std::string_view body);
 
+// The body of POST /v1/daemon/stop; may be empty.
+[[nodiscard]] Result<DaemonStop> decode_daemon_stop(std::string_view body);
+
 // The values of name=..., once each; anything else is an error.
 [[nodiscard]] Result<std::vector<std::string>> decode_names(const Target& target);
 

@@ -224,6 +224,12 @@ std::string heartbeat_line() {
     return "{\"type\":\"heartbeat\"}\n";
 }
 
+std::string encode(const DaemonStopReply& reply) {
+    const auto within = std::chrono::ceil<std::chrono::milliseconds>(reply.within);
+    return line(json::object{
+        {"pid", reply.pid}, {"leave_services", reply.leave_services}, {"within_ms", within.count()}});
+}
+
 std::string encode_version(std::string_view version, std::int64_t pid) {
     return line(json::object{{"name", "dpsupd"}, {"version", version}, {"api", "v1"}, {"pid", pid}});
 }

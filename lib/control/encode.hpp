@@ -13,6 +13,7 @@ namespace dpsup::control {
 [[nodiscard]] std::string encode(const Explanation& explanation);
 [[nodiscard]] std::string encode(const CommandReply& reply);
 [[nodiscard]] std::string encode(const PlanReply& plan, bool applied);
+[[nodiscard]] std::string encode(const DaemonStopReply& reply);
 [[nodiscard]] std::string encode(const std::vector<Decision>& decisions);
 
 // A command that was refused for some service, or not reached in time: an error that also tells how far each

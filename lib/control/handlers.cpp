@@ -147,6 +147,18 @@ void handle_apply(Call call) {
     });
 }
 
+void handle_daemon_stop(Call call) {
+    if (auto plain = check_no_query(call.target); !plain) return refuse(*call.exchange, plain.error());
+    auto request = decode_daemon_stop(call.body);
+    if (!request) return refuse(*call.exchange, request.error());
+    request->by = call.by;
+    call.context.backend.stop_daemon(std::move(*request),
+                                     [exchange = call.exchange](const Result<DaemonStopReply>& reply) {
+                                         if (!reply) return refuse(*exchange, reply.error());
+                                         send(*exchange, encode(*reply));
+                                     });
+}
+
 void handle_decisions(Call call) {  // NOLINT(performance-unnecessary-value-param): one signature for all rows
     const auto limit = decode_limit(call.target);
     if (!limit) return refuse(*call.exchange, limit.error());

@@ -15,6 +15,7 @@ void handle_reload(Call call);
 void handle_actions(Call call);
 void handle_plan(Call call);
 void handle_apply(Call call);
+void handle_daemon_stop(Call call);
 void handle_decisions(Call call);
 void handle_events(Call call);
 void handle_version(Call call);

@@ -103,6 +103,12 @@ void FakeBackend::apply(const std::string& by, std::function<void(Result<control
     reply(plan_reply);
 }
 
+void FakeBackend::stop_daemon(control::DaemonStop request,
+                              std::function<void(Result<control::DaemonStopReply>)> reply) {
+    daemon_stops.push_back(request);
+    reply(control::DaemonStopReply{4711, request.leave_services, std::chrono::seconds(190)});
+}
+
 std::shared_ptr<void> FakeBackend::subscribe(std::function<void(const Decision&)> listener) {
     const auto place = listeners_->insert(listeners_->end(), std::move(listener));
     return {nullptr, [listeners = listeners_, place](void*) { listeners->erase(place); }};

@@ -33,12 +33,15 @@ public:
                  std::weak_ptr<void> alive) override;
     void plan(std::function<void(Result<control::PlanReply>)> reply) override { reply(plan_reply); }
     void apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) override;
+    void stop_daemon(control::DaemonStop request,
+                     std::function<void(Result<control::DaemonStopReply>)> reply) override;
     [[nodiscard]] std::shared_ptr<void> subscribe(
         std::function<void(const control::Decision&)> listener) override;
     [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
 
     std::vector<control::CommandRequest> commands;  // as they came
     std::vector<std::string> applied_by;
+    std::vector<control::DaemonStop> daemon_stops;
     Result<control::PlanReply> plan_reply = control::PlanReply{};
     Result<control::CommandReply> command_reply = control::CommandReply{};  // an error is given back as it is
     control::LogPlace log{"none", "", ""};

@@ -87,13 +87,15 @@ std::string applied_config_path(const std::string& main_file) {
     return place + "/applied-" + std::string(digits.data(), end);
 }
 
-std::optional<AppliedConfig> load_applied_config(const std::string& path, const std::string& boot_id) {
+Result<std::optional<AppliedConfig>> load_applied_config(const std::string& path,
+                                                         const std::string& boot_id) {
     if (path.empty() || boot_id.empty()) return std::nullopt;
     const std::string content = read_file(path, size_max);
     const std::size_t end = content.find('\n');
     if (end == std::string::npos || content.size() > size_max) return std::nullopt;
     std::string_view line = content;
     const RecordHeader header = parse_record_header(line.substr(0, end), header_word, version);
+    if (header.version > version) return state_too_new(path, header.version);
     line.remove_prefix(end + 1);
     if (line.ends_with('\n')) line.remove_suffix(1);
     const std::optional<std::string_view> text = text_of_checked_line(line);

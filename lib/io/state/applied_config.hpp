@@ -29,9 +29,10 @@ struct AppliedConfig {
 // Empty where there is no such place.
 [[nodiscard]] std::string applied_config_path(const std::string& main_file);
 
-// Nothing where there is none of this boot, or it is damaged: then the files count.
-[[nodiscard]] std::optional<AppliedConfig> load_applied_config(const std::string& path,
-                                                               const std::string& boot_id);
+// Nothing where there is none of this boot, or it is damaged: then the files count. Fails with "state_too_new" where a
+// newer dpsup wrote it: what runs is not what the files say, and nobody has applied them.
+[[nodiscard]] Result<std::optional<AppliedConfig>> load_applied_config(const std::string& path,
+                                                                       const std::string& boot_id);
 
 // Where it cannot be written the old one is removed: better none than a wrong one.
 [[nodiscard]] Result<void> store_applied_config(const std::string& path, const std::string& boot_id,

@@ -41,7 +41,8 @@ RecordHeader parse_record_header(std::string_view line, std::string_view word, i
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), header.version);
     if (error != std::errc{} || header.version < 1) return {};
     line.remove_prefix(static_cast<std::size_t>(end - line.data()));
-    if (!line.starts_with(' ')) return header.version > newest ? header : RecordHeader{};
+    if (line.empty() && header.version > newest) return header;
+    if (!line.starts_with(' ')) return {};
     header.boot_id = line.substr(1);
     return header;
 }
@@ -81,6 +82,12 @@ Result<UniqueFd> replace_file(const std::string& path, std::string_view text, co
         return tl::unexpected(written.error());
     if (::rename(fresh.c_str(), path.c_str()) != 0) return file_failed(code, "replace", path, errno);
     return file;
+}
+
+tl::unexpected<Error> state_too_new(const std::string& path, std::int64_t version) {
+    return fail("state_too_new",
+                path + " was written by a newer dpsup (version " + std::to_string(version) + ")",
+                "install that dpsup again; nothing was changed");
 }
 
 std::string boot_id() {

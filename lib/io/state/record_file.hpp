@@ -3,6 +3,7 @@
 // reboot voids it all.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ struct RecordHeader {
 // "WHAT PATH: why", with what to do where the disk is full.
 [[nodiscard]] tl::unexpected<Error> file_failed(const char* code, const std::string& what,
                                                 const std::string& path, int error);
+
+// "state_too_new": a newer dpsup wrote the file, and it stays as it is.
+[[nodiscard]] tl::unexpected<Error> state_too_new(const std::string& path, std::int64_t version);
 
 // This boot, as the kernel calls it; empty where it does not say.
 [[nodiscard]] std::string boot_id();

@@ -45,10 +45,7 @@ Result<void> RunLog::read() {
     std::string line;
     if (!std::getline(file, line)) return {};
     const RecordHeader head = parse_record_header(line, header_word, version);
-    if (head.version > version)
-        return fail("state_too_new",
-                    path_ + " was written by a newer dpsup (version " + std::to_string(head.version) + ")",
-                    "install that dpsup again; nothing was changed");
+    if (head.version > version) return state_too_new(path_, head.version);
     // Another boot's processes are gone, and its clock said something else.
     if (head.version == 0) damaged_ = 1;
     if (head.version == 0 || boot_id_.empty() || head.boot_id != boot_id_) return {};

@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "io/state/record_file.hpp"
+
 namespace dpsup::io {
 namespace {
 
@@ -52,11 +54,7 @@ Result<Remembered> decode_state(std::string_view text, const std::string& origin
     if (error || !document.is_object()) return damaged(origin, "is not a dpsup state file");
     const json::value* version = document.as_object().if_contains("version");
     if (version == nullptr || !version->is_int64()) return damaged(origin, "has no version");
-    if (version->as_int64() > state_version)
-        return fail(
-            "state_too_new",
-            origin + " was written by a newer dpsup (version " + std::to_string(version->as_int64()) + ")",
-            "install that dpsup again; nothing was changed");
+    if (version->as_int64() > state_version) return state_too_new(origin, version->as_int64());
     const json::value* services = document.as_object().if_contains("services");
     if (services == nullptr || !services->is_object()) return damaged(origin, "has no services");
     Remembered remembered;

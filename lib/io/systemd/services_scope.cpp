@@ -1,7 +1,6 @@
 #include "io/systemd/services_scope.hpp"
 
 #include <spawn.h>
-#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #include <array>
@@ -12,61 +11,24 @@
 #include <thread>
 
 #include "base/time.hpp"
+#include "io/systemd/manager_bus.hpp"
 
 namespace dpsup::io {
 namespace {
 
-constexpr const char* manager_service = "org.freedesktop.systemd1";
-constexpr const char* manager_path = "/org/freedesktop/systemd1";
-constexpr const char* manager_interface = "org.freedesktop.systemd1.Manager";
 constexpr Duration call_timeout = std::chrono::seconds(5);
 constexpr Duration look_interval = std::chrono::milliseconds(10);
-
-struct BusCloser {
-    void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-};
-using Bus = std::unique_ptr<sd_bus, BusCloser>;
-
-struct MessageReleaser {
-    void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-};
-using Message = std::unique_ptr<sd_bus_message, MessageReleaser>;
 
 tl::unexpected<Error> failed(const std::string& what, int error) {
     return fail("no_scope", what + ": " + std::strerror(error < 0 ? -error : error));
 }
 
-// systemd itself, as systemctl reaches it where there is no bus: early in the boot, or without the dbus package.
-int open_private(sd_bus** bus) {
-    if (const int error = sd_bus_new(bus); error < 0) return error;
-    if (const int error = sd_bus_set_address(*bus, "unix:path=/run/systemd/private"); error < 0) return error;
-    return sd_bus_start(*bus);
-}
-
-Result<Bus> open_bus() {
-    sd_bus* raw = nullptr;
-    const int no_system_bus = sd_bus_open_system(&raw);
-    if (no_system_bus < 0 && open_private(&raw) < 0) {
-        sd_bus_unref(raw);
-        return failed("connect to the system bus", no_system_bus);
-    }
-    Bus bus(raw);
-    (void)sd_bus_set_method_call_timeout(
-        bus.get(), std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count());
-    return bus;
-}
-
 // The unit's cgroup; empty where there is no such unit.
 std::string cgroup_of_unit(sd_bus* bus, const std::string& name) {
-    sd_bus_message* raw = nullptr;
-    if (sd_bus_call_method(bus, manager_service, manager_path, manager_interface, "GetUnit", nullptr, &raw,
-                           "s", name.c_str()) < 0)
-        return {};
-    const Message reply(raw);
-    const char* path = nullptr;
+    std::string path;
     char* cgroup = nullptr;
-    if (sd_bus_message_read(reply.get(), "o", &path) < 0 ||
-        sd_bus_get_property_string(bus, manager_service, path, "org.freedesktop.systemd1.Scope",
+    if (unit_object(bus, name, path) < 0 ||
+        sd_bus_get_property_string(bus, manager_service, path.c_str(), "org.freedesktop.systemd1.Scope",
                                    "ControlGroup", nullptr, &cgroup) < 0)
         return {};
     const std::unique_ptr<char, decltype(&free)> owned(cgroup, &free);
@@ -122,7 +84,7 @@ std::string v2_cgroup_of(pid_t pid) {
 }  // namespace
 
 Result<ServicesScope> open_services_scope(const std::string& name) {
-    const Result<Bus> bus = open_bus();
+    const Result<Bus> bus = open_manager_bus(call_timeout);
     if (!bus) return tl::unexpected(bus.error());
     if (const std::string cgroup = cgroup_of_unit(bus->get(), name); !cgroup.empty())
         return ServicesScope{cgroup};
@@ -143,7 +105,7 @@ Result<ServicesScope> open_services_scope(const std::string& name) {
 }
 
 void close_services_scope(const std::string& name) {
-    const Result<Bus> bus = open_bus();
+    const Result<Bus> bus = open_manager_bus(call_timeout);
     if (!bus) return;
     // Not waited for: being before dpsupd.service, the scope ends only after it where systemd stops that. For the
     // same reason a dpsupd that systemd starts at once does not find a scope that is on its way out.

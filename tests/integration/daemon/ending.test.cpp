@@ -166,7 +166,7 @@ TEST(Status, IsWatched) {
 
 TEST(Help, IsThereForEveryCommand) {
     for (const char* command : {"status", "start", "stop", "restart", "kill", "reload", "plan", "apply",
-                                "check", "explain", "logs", "events", "version"}) {
+                                "check", "explain", "logs", "events", "daemon", "version"}) {
         const Finished help = run({.command = {DPSUP_DPSUPCTL, command, "--help"}});
         EXPECT_EQ(help.code(), 0) << command;
         EXPECT_THAT(help.out, HasSubstr(command));

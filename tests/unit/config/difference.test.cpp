@@ -134,10 +134,8 @@ TEST(Difference, SaysWhatNeedsTheDaemonsOwnRestart) {
     const Difference result = difference(
         config_of(""), config_of("[daemon]\nstate_dir = \"/x\"\nlog_level = \"debug\"\n"
                                  "restart_budget = { burst = 7 }\n[control]\nviewers = [\"adm\"]"));
-    EXPECT_THAT(
-        result.warnings,
-        ElementsAre(
-            "daemon.state_dir changed: \"/var/lib/dpsup\" -> \"/x\"; takes effect when dpsupd is restarted"));
+    EXPECT_THAT(result.warnings, ElementsAre("daemon.state_dir changed: \"/var/lib/dpsup\" -> \"/x\"; takes "
+                                             "effect when dpsupd is stopped and started"));
     EXPECT_THAT(result.settings, ElementsAre("daemon.log_level changed: \"info\" -> \"debug\"",
                                              "daemon.restart_budget.burst changed: 100 -> 7",
                                              "control.viewers changed: none -> [\"adm\"]"));

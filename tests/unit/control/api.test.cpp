@@ -138,6 +138,34 @@ TEST_F(Api, PlansAndApplies) {
     EXPECT_THAT(backend.applied_by, ElementsAre("root"));
 }
 
+TEST_F(Api, StopsTheDaemonForWhoAsked) {
+    EXPECT_FALSE(reply("POST", "/v1/daemon/stop").at("leave_services").as_bool());
+    const auto left = reply("POST", "/v1/daemon/stop", R"({"leave_services": true})");
+    EXPECT_TRUE(left.at("leave_services").as_bool());
+    EXPECT_EQ(left.at("pid").as_int64(), 4711);
+    EXPECT_EQ(left.at("within_ms").as_int64(), 190000);
+    ASSERT_EQ(backend.daemon_stops.size(), 2U);
+    EXPECT_FALSE(backend.daemon_stops[0].leave_services);
+    EXPECT_TRUE(backend.daemon_stops[1].leave_services);
+    EXPECT_EQ(backend.daemon_stops[1].by, "root");
+}
+
+// Leaving out a field must not stop what was to be left.
+TEST_F(Api, StopsNoDaemonByARequestThatItDoesNotUnderstand) {
+    EXPECT_EQ(text(error("POST", "/v1/daemon/stop", R"({"leave_service": true})"), "hint"),
+              "did you mean \"leave_services\"?");
+    EXPECT_EQ(status, 400U);
+    for (const auto* body : {R"({"leave_services": "yes"})", R"([])", R"({"leave_services": tr)"}) {
+        error("POST", "/v1/daemon/stop", body);
+        EXPECT_EQ(status, 400U) << body;
+    }
+    error("POST", "/v1/daemon/stop?leave_services=true");
+    EXPECT_EQ(status, 400U);
+    error("POST", "/v1/daemon/stop", "", member_of(100));
+    EXPECT_EQ(status, 403U) << "operators operate services, not the daemon";
+    EXPECT_TRUE(backend.daemon_stops.empty());
+}
+
 TEST_F(Api, GivesTheLastDecisions) {
     backend.add("web");
     for (int i = 0; i < 5; ++i) backend.decide("web", core::State::backoff, "exited with code 1");

@@ -43,22 +43,31 @@ protected:
         return text.str();
     }
     void put(const std::string& content) const { std::ofstream(path_, std::ios::binary) << content; }
+    void put_first(const std::string& content) const {
+        std::filesystem::create_directory(directory_ + "/run");
+        put(content);
+    }
+    // Neither a record nor an error.
+    [[nodiscard]] bool is_nothing(const std::string& boot) const {
+        const auto loaded = load_applied_config(path_, boot);
+        return loaded && !*loaded;
+    }
 
     std::string directory_;
     std::string path_;
 };
 
 TEST_F(AppliedConfigTest, ReadsBackWhatWasStoredInThisBootOnly) {
-    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+    EXPECT_TRUE(is_nothing("boot-a"));
     ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
     EXPECT_EQ(load_applied_config(path_, "boot-a"), some_config());
-    EXPECT_FALSE(load_applied_config(path_, "boot-b"));
-    EXPECT_FALSE(load_applied_config(path_, ""));
+    EXPECT_TRUE(is_nothing("boot-b"));
+    EXPECT_TRUE(is_nothing(""));
     struct stat status{};
     ASSERT_EQ(::stat(path_.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U) << "it holds the values of variables";
     remove_applied_config(path_);
-    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+    EXPECT_TRUE(is_nothing("boot-a"));
 }
 
 TEST_F(AppliedConfigTest, CutOffOrDamagedIsNothing) {
@@ -66,14 +75,40 @@ TEST_F(AppliedConfigTest, CutOffOrDamagedIsNothing) {
     const std::string whole = content();
     for (std::size_t length = 0; length + 1 < whole.size(); ++length) {
         put(whole.substr(0, length));
-        EXPECT_FALSE(load_applied_config(path_, "boot-a")) << length;
+        EXPECT_TRUE(is_nothing("boot-a")) << length;
     }
     for (std::size_t i = 0; i + 1 < whole.size(); ++i) {
         std::string spoiled = whole;
         spoiled[i] = static_cast<char>(spoiled[i] ^ 0x15);
         put(spoiled);
-        EXPECT_FALSE(load_applied_config(path_, "boot-a")) << i;
+        EXPECT_TRUE(is_nothing("boot-a")) << i;
     }
+}
+
+TEST_F(AppliedConfigTest, OfANewerVersionIsRefusedAndLeftAlone) {
+    for (const std::string newer : {"dpsup-applied 2 boot-a\nsomething else\n", "dpsup-applied 99\n"}) {
+        put_first(newer);
+        const auto loaded = load_applied_config(path_, "boot-a");
+        ASSERT_FALSE(loaded) << newer;
+        EXPECT_EQ(loaded.error().code, "state_too_new");
+        EXPECT_EQ(content(), newer);
+    }
+}
+
+// As dpsup 0.1.0 wrote it. A later one may write otherwise, but it reads this: it takes over from the former.
+TEST_F(AppliedConfigTest, IsReadAsTheFirstVersionWroteIt) {
+    put_first(R"x(dpsup-applied 1 boot-a)x"
+              "\n"
+              R"x(783562eb {"socket":"/run/s","state_dir":"/var/lib/s","runtime_dir":"/run/r","log)x"
+              R"x(_dir":"/var/log/l","sources":[{"name":"/etc/dpsup/dpsup.toml","text":"[service.a)x"
+              R"x(]\ncommand = \")x"
+              "\xc3\xa9"
+              R"x(\"\n"},{"name":"/etc/dpsup/conf.d/b.toml","text":""}],"variables":{"BYTES":")x"
+              "\xff"
+              R"x(\u0001\n","HOME":"/root","UNSET":null},"inputs":{"/etc/a.env":184467440737095516)x"
+              R"x(15,"/etc/missing":0}})x"
+              "\n");
+    EXPECT_EQ(load_applied_config(path_, "boot-a"), some_config());
 }
 
 TEST_F(AppliedConfigTest, WithAFullDiskThereIsNoneRatherThanAnOldOne) {
@@ -88,7 +123,7 @@ TEST_F(AppliedConfigTest, WithAFullDiskThereIsNoneRatherThanAnOldOne) {
     (void)std::signal(SIGXFSZ, before);
     ASSERT_FALSE(stored);
     EXPECT_EQ(stored.error().code, "configuration_not_recorded");
-    EXPECT_FALSE(load_applied_config(path_, "boot-a"));
+    EXPECT_TRUE(is_nothing("boot-a"));
     EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/run"));
 }
 

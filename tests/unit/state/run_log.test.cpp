@@ -117,6 +117,30 @@ TEST_F(RunLogTest, RefusesANewerVersionAndLeavesItAlone) {
     EXPECT_EQ(content(), newer);
 }
 
+// As dpsup 0.1.0 wrote it. A later one may write otherwise, but it reads this: it takes over from the former.
+TEST_F(RunLogTest, IsReadAsTheFirstVersionWroteIt) {
+    put(R"x(dpsup-runs 1 boot-a)x"
+        "\n"
+        R"x(b5a87a68 {"name":"a","record":{"state":5,"since":5000000000,"reason":"exited wit)x"
+        R"x(h code 3: \"quoted\"\n)x"
+        "\xc3\xa9"
+        R"x(","generation":1,"restarts":1099511627776,"attempt":7,"retry_at":922337203685477)x"
+        R"x(5807,"restart_wanted":true,"restart_cause":"restarted by root (uid 0)","restart_)x"
+        R"x(when_back":false,"process_start":123456789012,"cgroup_root":"/sys/fs/cgroup/dpsu)x"
+        R"x(p","last_exit":{"kind":1,"code":9,"core":true,"oom":false},"run":{"phase":2,"cau)x"
+        R"x(se":9,"end_reason":"","pid":4000000,"launched_at":4000000000,"ended_at":60000000)x"
+        R"x(00,"kill_at":7000000000,"was_ready":false,"notified":false,"verdicts":1844674407)x"
+        R"x(3709551615,"exit":{"kind":0,"code":3,"core":false,"oom":true}}}})x"
+        "\n"
+        R"x(165fa747 {"name":"b","record":{"state":0,"since":0,"reason":"","generation":0,"r)x"
+        R"x(estarts":0,"attempt":0,"retry_at":9223372036854775807,"restart_wanted":false,"re)x"
+        R"x(start_cause":"","restart_when_back":false,"process_start":0,"cgroup_root":""}})x"
+        "\n");
+    RunLog log = open();
+    EXPECT_EQ(log.damaged(), 0U);
+    EXPECT_EQ(log.take_found(), (RunRecords{{"a", some_record(1)}, {"b", RunRecord{}}}));
+}
+
 // Cut off anywhere, it holds what was recorded up to there, and nothing that was not.
 TEST_F(RunLogTest, CutOffAnywhereHoldsWhatCameBefore) {
     {

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 
 #include "io/state/state_codec.hpp"
 #include "io/state/state_store.hpp"
@@ -108,10 +109,29 @@ TEST_F(State, RefusesASecondDaemon) {
 
 TEST_F(State, LeavesAFileOfANewerVersionAlone) {
     const auto store = StateStore::open(directory_).value();
-    std::ofstream(directory_ + "/state.json") << R"({"version": 99, "services": {}})";
-    const auto loaded = store.load();
-    ASSERT_FALSE(loaded);
-    EXPECT_EQ(loaded.error().code, "state_too_new");
+    // Of a newer version nothing but the version is known.
+    for (const std::string newer :
+         {R"({"version": 2, "services": {}})", R"({"version": 99, "services": [], "more": {"a": 1}})"}) {
+        std::ofstream(directory_ + "/state.json") << newer;
+        const auto loaded = store.load();
+        ASSERT_FALSE(loaded) << newer;
+        EXPECT_EQ(loaded.error().code, "state_too_new");
+        std::ostringstream text;
+        text << std::ifstream(directory_ + "/state.json").rdbuf();
+        EXPECT_EQ(text.str(), newer);
+    }
+}
+
+// As dpsup 0.1.0 wrote it. A later one may write otherwise, but it reads this.
+TEST_F(State, IsReadAsTheFirstVersionWroteIt) {
+    const auto store = StateStore::open(directory_).value();
+    std::ofstream(directory_ + "/state.json")
+        << R"({"version":1,"services":{"db":{"wanted":"down"},"init":{"done_as":"5f3a"},)"
+           R"("web":{"wanted":"up"}}})"
+           "\n";
+    Remembered wanted = remembered_;
+    wanted["web"] = {.wanted_up = true, .done_as = ""};
+    EXPECT_EQ(store.load(), wanted);
 }
 
 TEST_F(State, IsNeverReadFromAPartOfAFile) {
