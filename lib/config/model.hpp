@@ -73,11 +73,12 @@ struct ReloadCommand {
 
 // A listening stream socket that the daemon opens for a service, and keeps open over its restarts.
 struct Socket {
+    static constexpr mode_t mode_default = 0666;
     std::string host;  // an address in its canonical form; empty: a Unix socket
     std::uint16_t port = 0;
     std::string path;
-    std::string name;    // in LISTEN_FDNAMES
-    mode_t mode = 0666;  // of a Unix socket
+    std::string name;            // in LISTEN_FDNAMES
+    mode_t mode = mode_default;  // of a Unix socket
     bool operator==(const Socket&) const = default;
 };
 

@@ -18,7 +18,6 @@ constexpr std::string_view tcp_scheme = "tcp://";
 constexpr std::string_view unix_scheme = "unix://";
 constexpr std::string_view forms =
     R"(write "tcp://127.0.0.1:8080", "tcp://[::1]:8080" or "unix:///run/x.sock")";
-constexpr mode_t mode_default = Socket{}.mode;
 
 bool is_ipv6(const std::string& host) {
     return host.find(':') != std::string::npos;
@@ -134,7 +133,7 @@ std::string show_one(const Socket& socket) {
     const std::string address = toml_string(address_of(socket));
     std::string more;
     if (socket.name != default_name(socket)) more += ", name = " + toml_string(socket.name);
-    if (socket.mode != mode_default) more += ", mode = " + Umask::show(socket.mode);
+    if (socket.mode != Socket::mode_default) more += ", mode = " + Umask::show(socket.mode);
     return more.empty() ? address : "{ address = " + address + more + " }";
 }
 
