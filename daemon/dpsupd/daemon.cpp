@@ -163,7 +163,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Memory memory(context, std::move(*store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
-    Engine engine(context, std::random_device{}(), memory, std::move(*runs));
+    Engine engine(context, std::random_device{}(), memory, std::move(*runs), descriptors);
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)

@@ -15,12 +15,13 @@ constexpr std::size_t events_per_turn = 64;
 
 }  // namespace
 
-Engine::Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs)
+Engine::Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs,
+               io::DescriptorStore& descriptors)
     : context_(context),
       memory_(memory),
       supervisor_(seed),
       world_(
-          context, [this](core::ServiceEvent event) { post(std::move(event)); },
+          context, descriptors, [this](core::ServiceEvent event) { post(std::move(event)); },
           [this](const std::string& service, const std::string& message) { warn(service, message); }),
       recorder_(std::move(runs), supervisor_, world_),
       waits_(context, supervisor_),

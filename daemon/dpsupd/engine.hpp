@@ -21,7 +21,8 @@ namespace dpsup {
 
 class Engine {
 public:
-    Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs);
+    Engine(boost::asio::io_context& context, std::uint64_t seed, Memory& memory, io::RunLog runs,
+           io::DescriptorStore& descriptors);
 
     // Takes the event in after those that came before it, soon.
     void post(core::Event event);

@@ -37,8 +37,8 @@ bool has_log_probe(const config::Service& service) {
 
 }  // namespace
 
-World::World(boost::asio::io_context& context, Sink sink, Warnings warnings)
-    : context_(context), sink_(std::move(sink)), warnings_(std::move(warnings)) {}
+World::World(boost::asio::io_context& context, io::DescriptorStore& descriptors, Sink sink, Warnings warnings)
+    : context_(context), sink_(std::move(sink)), warnings_(std::move(warnings)), sockets_(descriptors) {}
 
 Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
@@ -83,8 +83,10 @@ void World::perform(const core::Effect& effect) {
 
 void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) {
     io::ServiceConfig config = config_of(effect.service);
+    auto sockets = sockets_.open(effect.service, *config);
+    if (!sockets) return sink_({effect.service, effect.generation, std::move(sockets.error())});
     note_output_place(effect.service, *config);
-    processes_->launch(effect.service, effect.generation, std::move(config));
+    processes_->launch(effect.service, effect.generation, std::move(config), std::move(*sockets));
 }
 
 void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
@@ -94,6 +96,26 @@ void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
     processes_->adopt(effect.service, effect.generation, std::move(config),
                       expected == expected_.end() ? io::AdoptedProcess{} : expected->second);
     if (expected != expected_.end()) expected_.erase(expected);
+    adopt_sockets(effect.service, *config_of(effect.service));
+}
+
+void World::adopt_sockets(ServiceId id, const config::Service& service) {
+    if (processes_->process_start(id) == 0) {
+        // Its clients wait for the next instance, whose launch tells what is wrong.
+        static_cast<void>(sockets_.open(id, service));
+        return;
+    }
+    const auto from_process = [&] { return processes_->listening_sockets(id); };
+    for (const std::string& address : sockets_.adopt(id, service, from_process))
+        warnings_(service.name,
+                  address +
+                      " cannot be taken over from its process (that takes root, and Linux 5.6): "
+                      "at its next restart clients are refused for a moment");
+}
+
+void World::end_adoption() {
+    processes_->end_adoption();
+    sockets_.end_adoption();
 }
 
 void World::perform(const core::Effect& effect, const core::SendSignal& signal) {
@@ -116,7 +138,17 @@ void World::perform(const core::Effect& effect, const core::Reload& /*reload*/) 
     processes_->reload(effect.service, effect.generation, config_of(effect.service));
 }
 
+void World::perform(const core::Effect& effect, const core::Hold& /*hold*/) {
+    // What cannot be opened now is tried again by its launch, which tells why not.
+    static_cast<void>(sockets_.open(effect.service, *config_of(effect.service)));
+}
+
+void World::perform(const core::Effect& effect, const core::Release& /*release*/) {
+    sockets_.close(effect.service);
+}
+
 void World::perform(const core::Effect& effect, const core::Forget& /*forget*/) {
+    sockets_.close(effect.service);
     probes_->forget(effect.service);
     processes_->forget(effect.service);
     configs_.erase(effect.service);

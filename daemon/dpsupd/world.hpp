@@ -11,6 +11,7 @@
 #include "io/journal/output.hpp"
 #include "io/probe/runner.hpp"
 #include "io/process/process_host.hpp"
+#include "io/socket/service_sockets.hpp"
 
 namespace dpsup {
 
@@ -21,7 +22,8 @@ public:
     // What people must know of a service (by name) or of them all (""), beside what the brain decides.
     using Warnings = std::function<void(const std::string& service, const std::string& message)>;
 
-    World(boost::asio::io_context& context, Sink sink, Warnings warnings);
+    // `descriptors`: what outlives this daemon.
+    World(boost::asio::io_context& context, io::DescriptorStore& descriptors, Sink sink, Warnings warnings);
 
     // Before anything else; fails where processes cannot be supervised at all.
     [[nodiscard]] Result<void> open(io::ProcessHostOptions options);
@@ -29,7 +31,7 @@ public:
     // What is on record of the service's main process, for the Adopt that follows.
     void expect(ServiceId id, const io::AdoptedProcess& process) { expected_[id] = process; }
     // Whatever else an earlier daemon left is killed.
-    void end_adoption() { processes_->end_adoption(); }
+    void end_adoption();
     [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const { return processes_->process_start(id); }
 
@@ -52,12 +54,16 @@ private:
     void perform(const core::Effect& effect, const core::KillTree& kill);
     void perform(const core::Effect& effect, const core::RunProbe& probe);
     void perform(const core::Effect& effect, const core::Reload& reload);
+    void perform(const core::Effect& effect, const core::Hold& hold);
+    void perform(const core::Effect& effect, const core::Release& release);
     void perform(const core::Effect& effect, const core::Forget& forget);
+    void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
 
     boost::asio::io_context& context_;
     Sink sink_;
     Warnings warnings_;
+    io::ServiceSockets sockets_;
     std::unordered_map<ServiceId, io::ServiceConfig> configs_;
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
     std::unordered_map<ServiceId, io::AdoptedProcess> expected_;

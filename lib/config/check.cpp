@@ -121,6 +121,7 @@ void check_service(Reading& reading, const Node& table, Service& service) {
     check_restart(reading, table, service.policy.restart);
     check_probes(reading, table, service);
     check_signals(reading, table, service);
+    service.policy.listens = !service.process.sockets.empty();
 }
 
 void check_daemon(Reading& reading, const Node& table, const Daemon& daemon) {

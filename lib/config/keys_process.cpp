@@ -6,6 +6,7 @@
 #include "config/kinds.hpp"
 #include "config/privileges.hpp"
 #include "config/section_io.hpp"
+#include "config/socket_keys.hpp"
 
 namespace dpsup::config {
 namespace {
@@ -75,6 +76,18 @@ constexpr std::array rows{
         &read_environment,
         &show_environment,
         &compare_environment},
+    process<Sockets, &Process::sockets>(
+        {.name = "sockets",
+         .doc =
+             "Listening sockets that dpsupd opens and hands to it, as systemd's socket activation does: from "
+             "descriptor 3 on, in this order, with LISTEN_FDS, LISTEN_PID and LISTEN_FDNAMES "
+             "(sd_listen_fds(3)). "
+             "They stay open while it restarts: its clients wait, and none is refused. The service is "
+             "started "
+             "as ever, not by the first connection.",
+         .example =
+             R"(["tcp://127.0.0.1:8080", { address = "unix:///run/x.sock", name = "web", mode = "0660" }])",
+         .change = ChangeClass::restart}),
     process<ListOf<AbsolutePath>, &Process::env_file>(
         {.name = "env_file",
          .doc = "Files of NAME=value lines, read at each launch; later ones win. A changed file is a reason "

@@ -176,11 +176,15 @@ std::string Signal::show(int value) {
 }
 
 void Umask::read(Reading& reading, const Node& node, mode_t& target) {
+    read(reading, node, target, "a umask");
+}
+
+void Umask::read(Reading& reading, const Node& node, mode_t& target, std::string_view what) {
     constexpr std::string_view hint = "write octal digits in quotes: \"0027\"";
     const std::string* text = node.string();
     const bool octal = text != nullptr && !text->empty() && text->size() <= 4 &&
                        std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '7'; });
-    if (!octal) return reading.expected(node, "a umask", std::string(hint));
+    if (!octal) return reading.expected(node, what, std::string(hint));
     const auto mask = static_cast<mode_t>(std::stoul(*text, nullptr, 8));
     if (mask > 0777) return reading.error(node, quoted(*text) + " is more than \"0777\"");
     target = mask;

@@ -153,6 +153,8 @@ struct Signal {
 struct Umask {
     static std::string shape() { return "octal digits in quotes"; }
     static void read(Reading& reading, const Node& node, mode_t& target);
+    // As another thing that is written so.
+    static void read(Reading& reading, const Node& node, mode_t& target, std::string_view what);
     static std::string show(mode_t value);
 };
 

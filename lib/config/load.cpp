@@ -6,6 +6,7 @@
 #include "config/graph.hpp"
 #include "config/keys.hpp"
 #include "config/section_io.hpp"
+#include "config/socket_keys.hpp"
 #include "config/toml_reader.hpp"
 
 namespace dpsup::config {
@@ -74,6 +75,7 @@ private:
 
     void check_graph() {
         check_references(drafts_, findings_);
+        check_sockets(drafts_, config_.daemon, findings_);
         sort_by_dependency(drafts_, findings_);
     }
 

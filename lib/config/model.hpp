@@ -71,6 +71,17 @@ struct ReloadCommand {
     bool operator==(const ReloadCommand&) const = default;
 };
 
+// A listening stream socket that the daemon opens for a service, and keeps open over its restarts.
+struct Socket {
+    static constexpr mode_t mode_default = 0666;
+    std::string host;  // an address in its canonical form; empty: a Unix socket
+    std::uint16_t port = 0;
+    std::string path;
+    std::string name;            // in LISTEN_FDNAMES
+    mode_t mode = mode_default;  // of a Unix socket
+    bool operator==(const Socket&) const = default;
+};
+
 struct Process {
     std::vector<std::string> command;       // argv; [0] is looked up in PATH where it has no slash
     std::string working_dir;                // empty: "/"
@@ -91,6 +102,7 @@ struct Process {
     Limits limits;
     LogConfig log;
     std::variant<std::monostate, ReloadSignal, ReloadCommand> reload;
+    std::vector<Socket> sockets;  // handed to it as descriptors from 3 on, in this order
 
     bool operator==(const Process&) const = default;
 };

@@ -122,7 +122,6 @@ constexpr std::array later_keys{
     Foreign{service, "scale", "replicas come later; write one [service.NAME] for each"},
     Foreign{service, "schedule", "timers come later"},
     Foreign{service, "timer", "timers come later"},
-    Foreign{service, "sockets", "socket activation of services comes later"},
     Foreign{service, "pre_start", "hooks come later; a job that the service depends on does the same"},
     Foreign{service, "post_start", "hooks come later"},
     Foreign{service, "pre_stop", "hooks come later"},

@@ -102,6 +102,7 @@ struct Account {
     std::uint32_t retries = 0;   // launches after failures, since a command or a stable run
     bool retries_unsure = false;
     bool retrying = false;  // the next launch is such a one
+    bool held = false;      // its sockets are open
     Instant not_before{};
     Instant not_after = instant_never;
     std::vector<Edge> dependencies;

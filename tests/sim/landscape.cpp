@@ -72,6 +72,7 @@ core::Policy Landscape::policy_for(std::size_t rank, Kind kind) {
     policy.stop_timeout = random_.chance(0.05) ? Duration::zero() : random_.duration(100ms, 20s);
     policy.stop_signal = random_.chance(0.8) ? 15 : 2;
     policy.can_reload = random_.chance(0.3);
+    policy.listens = kind == Kind::service && random_.chance(0.3);
     return policy;
 }
 

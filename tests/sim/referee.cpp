@@ -52,6 +52,7 @@ void Referee::judge_takeover(const core::Output& output, Instant now) {
         if (!account.forgotten) take_over(account, now);
     for (const auto& effect : output.effects) take_effect(core::DeadlineReached{}, effect, now);
     for (const auto& note : output.notes) take_note(note);
+    check_held();
     look_around(now);
 }
 

@@ -94,7 +94,10 @@ private:
     void check(Account& account, const core::Effect& effect, const core::KillTree& kill, Instant now);
     void check(Account& account, const core::Effect& effect, const core::RunProbe& probe, Instant now);
     void check(Account& account, const core::Effect& effect, const core::Reload& reload, Instant now);
+    void check(Account& account, const core::Effect& effect, const core::Hold& hold, Instant now);
+    void check(Account& account, const core::Effect& effect, const core::Release& release, Instant now);
     void check(Account& account, const core::Effect& effect, const core::Forget& forget, Instant now);
+    void check_held() const;
     void check_budget(const Account& account, Instant now);
     void begin_stop(Account& account, Instant now);
     void check_stop_order(const Account& account) const;

@@ -47,6 +47,7 @@ void Referee::check(Account& account, const core::Effect& effect, const core::La
         // The first failure after a stable run is no storm.
         if (++account.retries > 1) check_budget(account, now);
     }
+    account.held = account.policy.listens;
     ++account.launches;
     account.highest = effect.generation;
     account.restart_pending = account.retrying = account.done = account.failed = account.hold_unsure = false;
@@ -117,6 +118,7 @@ void Referee::check_stop_order(const Account& account) const {
 void Referee::check(Account& account, const core::Effect& effect, const core::Adopt&, Instant) {
     if (!account.run || account.run->generation != effect.generation)
         broken("takeover", account, "adopted an instance that is none");
+    account.held = account.policy.listens;
 }
 
 void Referee::check(Account& account, const core::Effect& effect, const core::SendSignal& signal,
@@ -185,7 +187,29 @@ void Referee::check(Account& account, const core::Effect& effect, const core::Re
         broken("stop with a reason", account, "reloaded, though it knows no reload");
 }
 
+void Referee::check(Account& account, const core::Effect&, const core::Hold&, Instant) {
+    if (account.run || account.held || !account.policy.listens)
+        broken("sockets", account, "held, though it runs, is held already, or does not listen");
+    account.held = true;
+}
+
+void Referee::check(Account& account, const core::Effect&, const core::Release&, Instant) {
+    if (account.run || !account.held) broken("sockets", account, "released, though it runs or is not held");
+    account.held = false;
+}
+
+// Whatever a daemon died of, the next one lets the clients of what is on its way wait.
+void Referee::check_held() const {
+    for (const auto& [id, account] : accounts_) {
+        const auto* service = core_.find(id);
+        if (service != nullptr && !account.held && account.policy.listens &&
+            !core::is_resting(service->state))
+            broken("sockets", account, "its clients may not wait after a takeover");
+    }
+}
+
 void Referee::check(Account& account, const core::Effect&, const core::Forget&, Instant) {
+    if (account.held) broken("sockets", account, "forgotten with open sockets");
     if (!account.removed) broken("shutdown", account, "forgotten, though it is configured");
     if (account.run || world_.live_instances(account.id) > 0)
         broken("shutdown", account, "forgotten while something of it runs");

@@ -307,6 +307,7 @@ void Referee::update(Account& account, const core::Policy& policy, Instant now) 
 // What the new daemon has on record is what the books say; its patience begins anew, and its probes too.
 void Referee::take_over(Account& account, Instant now) {
     account.not_after = std::max(account.not_after, now + 1s);
+    account.held = false;
     if (!account.run) return;
     auto& run = *account.run;
     for (auto& probe : run.probes) {

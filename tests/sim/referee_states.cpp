@@ -68,6 +68,7 @@ void Referee::check_state(const Account& account, Instant now) const {
     const bool runs = account.run.has_value();
     const bool ending = runs && account.run->ending();
     const bool unsure = account.hold_unsure;
+    require(!account.held || !core::is_resting(account.told), "its clients wait, though nothing will come");
     switch (account.told) {
         case State::stopped:
             require(!runs && (!up(account) || unsure), "stopped, though it runs or is wanted up");

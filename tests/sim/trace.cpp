@@ -61,6 +61,8 @@ struct ActionText {
         return "run-probe " + std::to_string(probe.probe) + " run " + std::to_string(probe.sequence);
     }
     std::string operator()(const core::Reload&) const { return "reload"; }
+    std::string operator()(const core::Hold&) const { return "hold"; }
+    std::string operator()(const core::Release&) const { return "release"; }
     std::string operator()(const core::Forget&) const { return "forget"; }
 };
 

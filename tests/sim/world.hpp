@@ -84,6 +84,8 @@ private:
     void perform(ServiceId service, Generation generation, const core::RunProbe& probe);
     void perform(ServiceId service, Generation generation, const core::Reload& reload);
     void perform(ServiceId service, Generation generation, const core::Forget& forget);
+    void perform(ServiceId /*service*/, Generation /*generation*/, const core::Hold& /*hold*/) {}
+    void perform(ServiceId /*service*/, Generation /*generation*/, const core::Release& /*release*/) {}
 
     void begin(ServiceId service, Generation generation, bool answer_lost);
     void live(ServiceId service, Instance& instance);

@@ -16,7 +16,8 @@ namespace dpsup::core {
 // Start the instance `generation`. Answer: Launched or LaunchFailed.
 struct Launch {};
 
-// Look what became of the instance `generation`, which an earlier daemon launched or was about to. Answer: Launched
+// Look what became of the instance `generation`, which an earlier daemon launched or was about to, and hold what it
+// listens at. Answer: Launched
 // where its main process runs; else Exited, which is unknown where nobody saw it, and Emptied.
 struct Adopt {};
 
@@ -40,10 +41,17 @@ struct RunProbe {
 // Send the reload signal or run the reload command. Answer: Reloaded.
 struct Reload {};
 
+// It is on its way: open what its clients may wait at (its listening sockets), and keep it open from instance to
+// instance. Launch does so too, and is where it fails. Answer: none.
+struct Hold {};
+
+// Nothing of it runs, and nothing will without a command: close that. Answer: none.
+struct Release {};
+
 // Nothing of the service is left: release what is held for it. Its id is never used again.
 struct Forget {};
 
-using Action = std::variant<Launch, Adopt, SendSignal, KillTree, RunProbe, Reload, Forget>;
+using Action = std::variant<Launch, Adopt, SendSignal, KillTree, RunProbe, Reload, Hold, Release, Forget>;
 
 struct Effect {
     ServiceId service;

@@ -16,6 +16,9 @@ void remark(const Service& service, std::string reason, Output& output);
 
 void ask(const Service& service, Action action, Output& output);
 
+// Lets its clients wait from now on, where it listens.
+void hold(Service& service, Output& output);
+
 // Launches a service that does not run and is wanted up, or lets it wait for its dependencies.
 void set_out(Service& service, const Surroundings& surroundings, const std::string& why, Instant now,
              Output& output);

@@ -83,6 +83,7 @@ struct Policy {
     Duration stop_timeout = std::chrono::seconds(10);  // stop signal to SIGKILL of the whole tree
     int stop_signal = 15;
     bool can_reload = false;  // a reload signal or command is configured
+    bool listens = false;     // it is handed listening sockets, which outlast its instances
 
     bool operator==(const Policy&) const = default;
 };

@@ -110,6 +110,7 @@ void launch(Service& service, const std::string& reason, Instant now, Output& ou
     run.launched_at = now;
     run.probes.resize(service.policy.probes.size());
     await_launch(service, now);
+    service.held = service.policy.listens;
     ask(service, Launch{}, output);
     enter(service, State::starting, reason, now, output);
 }

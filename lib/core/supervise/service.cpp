@@ -14,6 +14,13 @@ void enter(Service& service, State state, std::string reason, Instant now, Outpu
     if (state == State::stopped) service.attempt = 0;
     service.state = state;
     service.reason = std::move(reason);
+    if (state == State::waiting) hold(service, output);
+    if (is_resting(state) && std::exchange(service.held, false)) ask(service, Release{}, output);
+}
+
+void hold(Service& service, Output& output) {
+    if (!service.policy.listens || std::exchange(service.held, true)) return;
+    ask(service, Hold{}, output);
 }
 
 void remark(const Service& service, std::string reason, Output& output) {

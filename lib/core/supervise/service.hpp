@@ -16,6 +16,9 @@
 // itself) -> killing (SIGKILL to the whole tree, repeated until it is empty). Whoever is left when the main
 // process is gone gets SIGTERM before that, whatever the configured stop signal is: that one is the main
 // process's own. Nobody leaves `killing` but by Emptied.
+//
+// Its listening sockets, where it has any, are no instance's: they are open from when it is on its way (Hold, or
+// Launch) until it rests (Release), so that its clients wait through `waiting`, `backoff` and restarts.
 #pragma once
 
 #include <optional>
@@ -99,6 +102,7 @@ struct Service {
     std::optional<Duration> stop_timeout;  // of the command that stops it
     std::optional<Exited> last_exit;
     std::string commanded_by;  // who last changed `wanted`
+    bool held = false;         // Hold or Launch has opened its sockets, and no Release has closed them
 
     [[nodiscard]] Health health() const;
     [[nodiscard]] pid_t pid() const { return run ? run->pid : 0; }

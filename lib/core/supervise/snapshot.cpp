@@ -91,7 +91,11 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     service.restart_cause = snapshot.restart_cause;
     service.restart_when_back = snapshot.restart_when_back;
     service.last_exit = snapshot.last_exit;
-    if (!snapshot.run) return;
+    if (!snapshot.run) {
+        if (!is_resting(service.state)) hold(service, output);
+        return;
+    }
+    service.held = service.policy.listens;  // Adopt sees to it
     const RunSnapshot& past = *snapshot.run;
     Run& run = service.run.emplace();
     run.generation = snapshot.generation;

@@ -23,6 +23,11 @@ enum class State : std::uint8_t {
 
 enum class Health : std::uint8_t { none, pending, passing, failing };
 
+// Nothing of it runs, and nothing will without a command.
+[[nodiscard]] constexpr bool is_resting(State state) {
+    return state == State::stopped || state == State::failed || state == State::done;
+}
+
 [[nodiscard]] constexpr std::string_view to_string(State state) {
     switch (state) {
         case State::stopped:

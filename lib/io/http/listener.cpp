@@ -1,129 +1,67 @@
 #include "io/http/listener.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdint>
 #include <cstring>
-#include <optional>
-#include <string_view>
-#include <thread>
 #include <utility>
+
+#include "io/unique_fd.hpp"
+#include "io/unix_path.hpp"
 
 namespace dpsup::io::http {
 namespace {
 
-constexpr std::chrono::milliseconds look_every{20};
-constexpr int dead_tries_max = 100;   // two seconds
+constexpr std::chrono::seconds lock_patience{3};
+constexpr std::chrono::seconds dead_patience{2};
 constexpr mode_t socket_mode = 0666;  // who may do what is decided by the peer's credentials
 
-// Closes a descriptor that has not found its owner yet.
-class Held {
-public:
-    explicit Held(int fd) : fd_(fd) {}
-    Held(const Held&) = delete;
-    Held& operator=(const Held&) = delete;
-    ~Held() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const { return fd_; }
-    [[nodiscard]] int release() { return std::exchange(fd_, -1); }
-
-private:
-    int fd_;
-};
-
-tl::unexpected<Error> failed(const std::string& what, const std::string& path, std::string hint = {}) {
-    const int error = errno;
+tl::unexpected<Error> failed(const std::string& what, const std::string& path, int error = errno,
+                             std::string hint = {}) {
     return fail("socket_failed", what + " " + path + ": " + std::strerror(error), std::move(hint));
 }
 
-std::optional<sockaddr_un> address_of(const std::string& path) {
-    sockaddr_un address{};
-    if (path.empty() || path.size() >= sizeof address.sun_path) return std::nullopt;
-    address.sun_family = AF_UNIX;
-    std::memcpy(address.sun_path, path.data(), path.size());
-    return address;
-}
-
-std::string folder_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    if (slash == std::string::npos) return ".";
-    return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-// Serialises daemons that start at the same moment: whoever has the folder's lock looks and replaces alone.
-Result<int> lock_folder(const std::string& folder) {
-    Held fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd.get() < 0)
-        return failed("cannot open the control socket's folder", folder,
-                      "create it, or set daemon.socket to a path in a folder that exists");
-    for (int tries = 0; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; ++tries) {
-        constexpr int tries_max = 150;
-        if (errno != EWOULDBLOCK && errno != EINTR) return failed("cannot lock the folder", folder);
-        if (tries == tries_max)
-            return fail("in_use", "the folder " + folder + " stays locked by another process",
-                        "see who holds it: lslocks");
-        std::this_thread::sleep_for(look_every);
-    }
-    return fd.release();
-}
-
-// Whether the process that listens there lives. When it has been killed, a child of its that is not at its exec yet may
-// hold its socket for a moment more.
-bool listener_lives(int fd) {
-    ucred peer{};
-    socklen_t size = sizeof peer;
-    if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return true;
-    return ::kill(peer.pid, 0) == 0 || errno != ESRCH;
-}
-
-enum class Found : std::uint8_t { nobody, dead, alive, unclear };
-
-Found who_listens(const sockaddr_un& address) {
-    const Held probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (probe.get() < 0) return Found::unclear;
-    if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-        return listener_lives(probe.get()) ? Found::alive : Found::dead;
-    if (errno == ECONNREFUSED || errno == ENOENT) return Found::nobody;
-    return errno == EAGAIN ? Found::alive : Found::unclear;
+// Whoever has the folder's lock looks and replaces alone: daemons may start at the same moment.
+Result<UniqueFd> lock(const std::string& folder) {
+    auto locked = lock_folder(folder, lock_patience);
+    if (locked) return std::move(*locked);
+    if (locked.error() == EWOULDBLOCK)
+        return fail("in_use", "the folder " + folder + " stays locked by another process",
+                    "see who holds it: lslocks");
+    return failed("cannot open the control socket's folder", folder, locked.error(),
+                  "create it, or set daemon.socket to a path in a folder that exists");
 }
 
 // Fails where something answers at `path`, or where what lies there is no socket.
-Result<void> check_free(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0) {
-        if (errno == ENOENT) return {};
-        return failed("cannot look at", path);
+Result<void> check_free(const std::string& path) {
+    const AtPath found = look_at_socket(path, dead_patience);
+    switch (found.what) {
+        case AtPath::What::nothing:
+        case AtPath::What::stale:
+            return {};
+        case AtPath::What::no_socket:
+            return fail("in_use", path + " exists and is not a socket",
+                        "remove it, or set daemon.socket to another path");
+        case AtPath::What::unclear:
+            return failed("cannot tell whether a daemon answers on", path, found.error_number);
+        case AtPath::What::answers:
+            return fail("in_use", "another dpsupd answers on " + path,
+                        "stop it first, or give this one its own daemon.socket, state_dir and runtime_dir");
     }
-    if (!S_ISSOCK(status.st_mode))
-        return fail("in_use", path + " exists and is not a socket",
-                    "remove it, or set daemon.socket to another path");
-    Found found = who_listens(address);
-    for (int tries = 0; found == Found::dead && tries < dead_tries_max; ++tries) {
-        std::this_thread::sleep_for(look_every);
-        found = who_listens(address);
-    }
-    if (found == Found::nobody) return {};
-    if (found == Found::unclear) return failed("cannot tell whether a daemon answers on", path);
-    return fail("in_use", "another dpsupd answers on " + path,
-                "stop it first, or give this one its own daemon.socket, state_dir and runtime_dir");
+    return {};
 }
 
-Result<int> bound_and_listening(const std::string& path) {
-    const auto address = address_of(path);
+Result<UniqueFd> bound_and_listening(const std::string& path) {
+    const auto address = unix_address(path);
     if (!address)
         return fail("socket_failed", "the control socket's path is too long: " + path,
                     "at most about 90 characters fit; set daemon.socket to a shorter path");
-    Held fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (fd.get() < 0) return failed("cannot make the control socket", path);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd) return failed("cannot make the control socket", path);
     ::unlink(path.c_str());  // left by an attempt that was killed between bind and rename
     if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
         return failed("cannot bind the control socket", path);
@@ -132,7 +70,7 @@ Result<int> bound_and_listening(const std::string& path) {
         ::unlink(path.c_str());
         return error;
     }
-    return fd.release();
+    return fd;
 }
 
 int option_of(int fd, int option) {
@@ -144,26 +82,23 @@ int option_of(int fd, int option) {
 }  // namespace
 
 Result<Listener> Listener::create(const std::string& path) {
-    const auto address = address_of(path);
-    if (!address)
+    if (!unix_address(path))
         return fail("socket_failed", "daemon.socket is empty or longer than 107 characters: " + path);
     const std::string folder = folder_of(path);
-    auto locked = lock_folder(folder);
-    if (!locked) return tl::unexpected<Error>(std::move(locked.error()));
-    const Held lock(*locked);
-    if (auto free = check_free(path, *address); !free) return tl::unexpected<Error>(std::move(free.error()));
+    const auto locked = lock(folder);
+    if (!locked) return tl::unexpected(locked.error());
+    if (auto free = check_free(path); !free) return tl::unexpected<Error>(std::move(free.error()));
 
     const std::string fresh = folder + "/.dpsup." + std::to_string(::getpid());
     auto listening = bound_and_listening(fresh);
     if (!listening) return tl::unexpected<Error>(std::move(listening.error()));
-    Held fd(*listening);
     struct stat status{};
     if (::lstat(fresh.c_str(), &status) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
         auto error = failed("cannot put the control socket at", path);
         ::unlink(fresh.c_str());
         return error;
     }
-    return Listener(fd.release(), path, status.st_ino);
+    return Listener(listening->release(), path, status.st_ino);
 }
 
 Result<Listener> Listener::adopt(int fd) {

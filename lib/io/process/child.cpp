@@ -36,6 +36,14 @@ struct KernelSigaction {
 
 constexpr std::size_t kernel_sigset_size = 8;
 
+// In decimal digits, without a library call.
+void write_number(char* place, unsigned number) noexcept {
+    unsigned unit = 1;
+    while (number / unit >= 10) unit *= 10;
+    for (; unit > 0; unit /= 10) *place++ = static_cast<char>('0' + number / unit % 10);
+    *place = '\0';
+}
+
 // A service must not inherit what the daemon ignores (SIGPIPE) or handles.
 void reset_signals() noexcept {
     const KernelSigaction standard{};
@@ -57,13 +65,29 @@ bool write_file(const char* path, const char* text) noexcept {
     return written;
 }
 
-bool set_up_descriptors(const ChildPlan& plan) noexcept {
+constexpr unsigned first_socket = 3;  // SD_LISTEN_FDS_START
+
+// What must become 3 may now be 4, and the other way round: first all go where none belongs.
+bool set_up_sockets(ChildPlan& plan) noexcept {
+    const unsigned above = first_socket + plan.socket_count;
+    for (unsigned i = 0; i < plan.socket_count; ++i) {
+        plan.sockets[i] = static_cast<int>(raw(SYS_fcntl, plan.sockets[i], F_DUPFD_CLOEXEC, above));
+        if (plan.sockets[i] < 0) return false;
+    }
+    for (unsigned i = 0; i < plan.socket_count; ++i)
+        if (raw(SYS_dup3, plan.sockets[i], first_socket + i, 0) < 0) return false;
+    if (plan.listen_pid != nullptr) write_number(plan.listen_pid, static_cast<unsigned>(raw(SYS_getpid)));
+    return true;
+}
+
+bool set_up_descriptors(ChildPlan& plan) noexcept {
     if (raw(SYS_dup3, plan.stdin_fd, 0, 0) < 0 || raw(SYS_dup3, plan.output_fd, 1, 0) < 0 ||
         raw(SYS_dup3, plan.output_fd, 2, 0) < 0)
-        return false;
+        return failed(plan, ChildStage::output);
+    if (!set_up_sockets(plan)) return failed(plan, ChildStage::sockets);
     // Everything of ours is close-on-exec already; this catches what a library may have opened without it.
     // Kernels before 5.11 cannot, and lose only that second line of defence.
-    raw(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+    raw(SYS_close_range, first_socket + plan.socket_count, ~0U, CLOSE_RANGE_CLOEXEC);
     return true;
 }
 
@@ -152,6 +176,8 @@ std::string_view to_string(ChildStage stage) {
             return "session";
         case ChildStage::output:
             return "output";
+        case ChildStage::sockets:
+            return "socket";
         case ChildStage::oom_score_adj:
             return "oom_score_adj";
         case ChildStage::nice:
@@ -183,7 +209,7 @@ bool set_up_child(ChildPlan& plan) noexcept {
         return failed(plan, ChildStage::cgroup);
     if (raw(SYS_setsid) < 0) return failed(plan, ChildStage::session);
     raw(SYS_umask, plan.umask);
-    if (!set_up_descriptors(plan)) return failed(plan, ChildStage::output);
+    if (!set_up_descriptors(plan)) return false;
     if (!set_priorities(plan) || !set_credentials(plan)) return false;
     if (raw(SYS_chdir, plan.directory) != 0) return failed(plan, ChildStage::working_dir);
     if (plan.no_new_privs && raw(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)

@@ -19,6 +19,7 @@ enum class ChildStage : std::uint8_t {
     cgroup,
     session,
     output,
+    sockets,
     oom_score_adj,
     nice,
     rlimit,
@@ -46,6 +47,10 @@ struct ChildPlan {
     const char* directory = "/";
     int stdin_fd = -1;
     int output_fd = -1;
+    int* sockets = nullptr;  // to be descriptors 3 and up; the child moves them out of each other's way first
+    unsigned socket_count = 0;
+    char* listen_pid =
+        nullptr;  // in the environment, with room for a pid's digits: only the child knows them
     const char* cgroup_procs = nullptr;  // to be written where the clone could not place the child
     const char* oom_score_adj = nullptr;
     bool oom_score_adj_must = false;  // configured, not merely a reset

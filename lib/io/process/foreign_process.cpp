@@ -2,13 +2,18 @@
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "io/process/proc_entry.hpp"
 
@@ -32,6 +37,20 @@ core::Exited exit_from(int status) {
     return {.kind = core::ExitKind::exited, .code = WEXITSTATUS(status)};
 }
 
+// The numbers of its descriptors that are sockets, in order.
+std::vector<int> sockets_of(pid_t pid) {
+    std::vector<int> numbers;
+    const std::string folder = "/proc/" + std::to_string(pid) + "/fd";
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+        const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+        if (!error && target.starts_with("socket:"))
+            numbers.push_back(std::atoi(entry.path().filename().c_str()));
+    }
+    std::ranges::sort(numbers);
+    return numbers;
+}
+
 // As long as its parent has not reaped it, /proc tells; once it has, the pidfd does, since 6.15.
 core::Exited exit_of(int pidfd, pid_t pid) {
     ProcEntry entry;
@@ -46,10 +65,11 @@ core::Exited exit_of(int pidfd, pid_t pid) {
 }  // namespace
 
 struct ForeignProcess::Implementation {
-    Implementation(boost::asio::io_context& context, int fd, Ended on_ended)
-        : descriptor(context, fd), ended(std::move(on_ended)) {}
+    Implementation(boost::asio::io_context& context, int fd, pid_t number, Ended on_ended)
+        : descriptor(context, fd), pid(number), ended(std::move(on_ended)) {}
 
     boost::asio::posix::stream_descriptor descriptor;
+    pid_t pid;
     Ended ended;
 };
 
@@ -64,7 +84,7 @@ bool ForeignProcess::lives(const UniqueFd& held) {
 
 std::unique_ptr<ForeignProcess> ForeignProcess::watch(boost::asio::io_context& context, UniqueFd held,
                                                       pid_t pid, Ended ended) {
-    auto implementation = std::make_shared<Implementation>(context, held.release(), std::move(ended));
+    auto implementation = std::make_shared<Implementation>(context, held.release(), pid, std::move(ended));
     implementation->descriptor.async_wait(
         boost::asio::posix::descriptor_base::wait_read,
         [weak = std::weak_ptr(implementation), pid](const boost::system::error_code& error) {
@@ -85,6 +105,20 @@ ForeignProcess::~ForeignProcess() {
 
 void ForeignProcess::signal(int signal) const {
     ::syscall(SYS_pidfd_send_signal, implementation_->descriptor.native_handle(), signal, nullptr, 0);
+}
+
+// What is copied is its, whatever /proc says by then: the pidfd names the process.
+std::vector<UniqueFd> ForeignProcess::listening_sockets() const {
+    std::vector<UniqueFd> found;
+    const int pidfd = implementation_->descriptor.native_handle();
+    for (const int number : sockets_of(implementation_->pid)) {
+        UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd, number, 0)));
+        int listens = 0;
+        socklen_t size = sizeof listens;
+        if (fd && ::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens == 1)
+            found.push_back(std::move(fd));
+    }
+    return found;
 }
 
 }  // namespace dpsup::io

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "core/supervise/event.hpp"
 #include "io/unique_fd.hpp"
@@ -36,6 +37,9 @@ public:
     ForeignProcess& operator=(const ForeignProcess&) = delete;
 
     void signal(int signal) const;
+
+    // Copies of its listening sockets, by number. None: it has none, or we may not look into it.
+    [[nodiscard]] std::vector<UniqueFd> listening_sockets() const;
 
 private:
     struct Implementation;

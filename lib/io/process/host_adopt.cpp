@@ -100,6 +100,12 @@ void ProcessHostImplementation::end_adoption() {
     tree_->kill_unclaimed();
 }
 
+std::vector<UniqueFd> ProcessHostImplementation::listening_sockets(ServiceId id) const {
+    const Entry* entry = find(id);
+    if (entry == nullptr || !entry->foreign) return {};
+    return entry->foreign->listening_sockets();
+}
+
 std::uint64_t ProcessHostImplementation::process_start(ServiceId id) const {
     const Entry* entry = find(id);
     ProcEntry process;

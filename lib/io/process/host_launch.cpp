@@ -4,7 +4,9 @@
 #include <csignal>
 #include <utility>
 
+#include "config/socket_keys.hpp"
 #include "io/process/process_host_implementation.hpp"
+#include "io/socket/listening_socket.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -23,7 +25,8 @@ std::string socket_path(const ProcessHostOptions& options, const config::Service
 
 }  // namespace
 
-void ProcessHostImplementation::launch(ServiceId id, Generation generation, ServiceConfig config) {
+void ProcessHostImplementation::launch(ServiceId id, Generation generation, ServiceConfig config,
+                                       PassedSockets sockets) {
     Entry& entry = entries_[id];
     if (entry.phase != Phase::idle && entry.phase != Phase::queued) {
         emit(id, generation, core::LaunchFailed{"launch", EBUSY, "an earlier instance still runs"});
@@ -32,6 +35,7 @@ void ProcessHostImplementation::launch(ServiceId id, Generation generation, Serv
     by_name_[config->name] = id;
     entry.config = std::move(config);
     entry.identity.reset();
+    entry.sockets = std::move(sockets);
     entry.log_size_max = entry.config->process.log.max_size;
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
@@ -117,15 +121,28 @@ Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry)
         return stage_failed("launch", EBUSY,
                             "processes of an earlier instance of " + entry.leaf() + " still run");
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
+    if (auto given = give_sockets(entry); !given) return tl::unexpected(given.error());
     const auto& config = *entry.config;
     auto service = starter_.prepare_service(*tree_, config, entry.identity,
-                                            notify_variables(config, socket_path(options_, config)));
+                                            notify_variables(config, socket_path(options_, config)),
+                                            std::exchange(entry.sockets, {}));
     if (!service) return tl::unexpected(service.error());
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
     entry.log_path = std::move(service->log_path);
     if (!entry.log_path.empty()) rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
     return std::move(service->job);
+}
+
+Staged<void> ProcessHostImplementation::give_sockets(const Entry& entry) {
+    for (const PassedSocket& passed : entry.sockets) {
+        const int error = give_to(passed.socket, entry.identity->uid, entry.identity->gid);
+        if (error != 0)
+            return stage_failed(
+                "socket", error,
+                config::address_of(passed.socket) + ": making it " + entry.identity->name + "'s");
+    }
+    return {};
 }
 
 void ProcessHostImplementation::launched(ServiceId id, Generation generation, const Staged<pid_t>& pid,
@@ -152,6 +169,7 @@ void ProcessHostImplementation::launched(ServiceId id, Generation generation, co
 
 void ProcessHostImplementation::launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure) {
     entry.phase = Phase::idle;
+    entry.sockets.clear();
     emit(id, entry.generation, failure);
 }
 
@@ -192,6 +210,7 @@ bool ProcessHostImplementation::cancel_launch(Entry& entry) {
         return false;
     }
     entry.phase = Phase::idle;
+    entry.sockets.clear();
     return true;
 }
 

@@ -12,6 +12,8 @@
 namespace dpsup::io {
 namespace {
 
+constexpr std::string_view listen_pid = "LISTEN_PID=";
+
 std::vector<const char*> pointers_to(const std::vector<std::string>& texts) {
     std::vector<const char*> pointers;
     pointers.reserve(texts.size() + 1);
@@ -75,6 +77,14 @@ Staged<void> LaunchPlan::complete(const config::Process& process, const LaunchDe
     add_oom_score_adj(process, defaults);
     if (auto added = add_rlimits(process, defaults); !added) return added;
     return add_capabilities(process);
+}
+
+void LaunchPlan::pass(const PassedSockets& sockets) {
+    for (const PassedSocket& passed : sockets) sockets_.push_back(passed.fd->get());
+    child.sockets = sockets_.data();
+    child.socket_count = static_cast<unsigned>(sockets_.size());
+    for (std::string& variable : environment_)
+        if (variable.starts_with(listen_pid)) child.listen_pid = variable.data() + listen_pid.size();
 }
 
 void LaunchPlan::add_oom_score_adj(const config::Process& process, const LaunchDefaults& defaults) {

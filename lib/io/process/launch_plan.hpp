@@ -10,6 +10,7 @@
 #include "io/process/child.hpp"
 #include "io/process/identity.hpp"
 #include "io/process/stage.hpp"
+#include "io/socket/passed_socket.hpp"
 #include "io/unique_fd.hpp"
 
 namespace dpsup::io {
@@ -37,6 +38,10 @@ public:
     [[nodiscard]] Staged<void> complete(const config::Process& process, const LaunchDefaults& defaults,
                                         int output_fd);
 
+    // Hands them to the process; where its environment has LISTEN_PID= with room for ten digits, the child fills
+    // them in. The descriptors stay the caller's, and open until it has been launched.
+    void pass(const PassedSockets& sockets);
+
     ChildPlan child;
     std::string cgroup_procs;  // path, for where the clone cannot place the child
     UniqueFd cgroup;           // the directory in which the child is to be born; none: where the daemon is
@@ -62,6 +67,7 @@ private:
     std::vector<RlimitSetting> rlimits_;
     std::vector<std::string> rlimit_names_;
     std::string oom_score_adj_;
+    std::vector<int> sockets_;
 };
 
 }  // namespace dpsup::io

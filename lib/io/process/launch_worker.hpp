@@ -24,7 +24,8 @@ namespace dpsup::io {
 
 struct LaunchJob {
     std::unique_ptr<LaunchPlan> plan;
-    UniqueFd output;  // kept open until the child has it
+    UniqueFd output;             // kept open until the child has it
+    PassedSockets sockets = {};  // as is this
 };
 
 class LaunchWorker {

@@ -143,6 +143,7 @@ std::string detail_of(const LaunchPlan& plan) {
         case ChildStage::none:
         case ChildStage::session:
         case ChildStage::output:
+        case ChildStage::sockets:
         case ChildStage::capabilities:
         case ChildStage::no_new_privs:
             return {};

@@ -18,8 +18,8 @@ ProcessHost::ProcessHost(std::shared_ptr<ProcessHostImplementation> implementati
 
 ProcessHost::~ProcessHost() = default;
 
-void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig config) {
-    implementation_->launch(id, generation, std::move(config));
+void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets) {
+    implementation_->launch(id, generation, std::move(config), std::move(sockets));
 }
 
 void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig config,
@@ -33,6 +33,10 @@ void ProcessHost::end_adoption() {
 
 std::uint64_t ProcessHost::process_start(ServiceId id) const {
     return implementation_->process_start(id);
+}
+
+std::vector<UniqueFd> ProcessHost::listening_sockets(ServiceId id) const {
+    return implementation_->listening_sockets(id);
 }
 
 void ProcessHost::send_signal(ServiceId id, Generation generation, int signal, bool whole_tree) {

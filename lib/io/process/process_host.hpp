@@ -22,6 +22,7 @@
 #include "config/model.hpp"
 #include "core/supervise/event.hpp"
 #include "io/process/stage.hpp"
+#include "io/socket/passed_socket.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -104,7 +105,7 @@ public:
     ProcessHost& operator=(const ProcessHost&) = delete;
 
     // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
-    void launch(ServiceId id, Generation generation, ServiceConfig config);
+    void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets = {});
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
     // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
@@ -141,6 +142,9 @@ public:
 
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
+    // Copies of the listening sockets of an adopted main process. None: nothing runs, or we may not look into it (that
+    // takes root, and Linux 5.6).
+    [[nodiscard]] std::vector<UniqueFd> listening_sockets(ServiceId id) const;
     // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.
     [[nodiscard]] std::string status_text(ServiceId id) const;
 

@@ -42,10 +42,11 @@ public:
                               ProcessHost::EventSink events, ProcessHost::WarningSink warnings);
     [[nodiscard]] Result<void> open();
 
-    void launch(ServiceId id, Generation generation, ServiceConfig config);
+    void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
     void end_adoption();
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
+    [[nodiscard]] std::vector<UniqueFd> listening_sockets(ServiceId id) const;
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);
     void reload(ServiceId id, Generation generation, ServiceConfig config);
@@ -81,6 +82,7 @@ private:
         std::string log_path;
         std::uint64_t log_size_max = 0;
         std::uint32_t log_keep = 0;
+        PassedSockets sockets;        // until its launch has them
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
@@ -112,6 +114,7 @@ private:
     void identified(ServiceId id, Generation generation, const Identities::Answer& identity);
     void start(ServiceId id, Entry& entry);
     [[nodiscard]] Staged<LaunchJob> prepare(ServiceId id, Entry& entry);
+    [[nodiscard]] static Staged<void> give_sockets(const Entry& entry);
     void left_worker(LaunchWorker::Ticket ticket);
     void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);

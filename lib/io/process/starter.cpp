@@ -18,6 +18,16 @@ std::string journal_stream_of(int fd) {
     return std::to_string(info.st_dev) + ":" + std::to_string(info.st_ino);
 }
 
+// As sd_listen_fds(3) reads them.
+void add_socket_variables(const PassedSockets& sockets, ExtraVariables& variables) {
+    if (sockets.empty()) return;
+    std::string names;
+    for (const PassedSocket& passed : sockets) names += (names.empty() ? "" : ":") + passed.socket.name;
+    variables.emplace_back("LISTEN_FDS", std::to_string(sockets.size()));
+    variables.emplace_back("LISTEN_FDNAMES", names);
+    variables.emplace_back("LISTEN_PID", "0000000000");  // the child fills it in
+}
+
 std::string search_path_of(const Variables& variables) {
     const auto found = variables.find("PATH");
     return found == variables.end() ? std::string() : found->second;
@@ -46,14 +56,17 @@ struct Starter::Wanted {
 
 Staged<Starter::Service> Starter::prepare_service(ProcessTree& tree, const config::Service& service,
                                                   std::shared_ptr<const Identity> identity,
-                                                  const ExtraVariables& extra) {
+                                                  const ExtraVariables& extra, PassedSockets sockets) {
     auto output = open_output(service.name, service.process.log, paths_);
     if (!output) return stage_failed("output", output.error().error_number, output.error().detail);
     ExtraVariables variables = extra;
+    add_socket_variables(sockets, variables);
     if (output->journal) variables.emplace_back("JOURNAL_STREAM", journal_stream_of(output->fd.get()));
     auto job = prepare(tree, {service.name, service, service.process.command, variables, std::move(identity)},
                        std::move(output->fd));
     if (!job) return tl::unexpected(job.error());
+    job->plan->pass(sockets);
+    job->sockets = std::move(sockets);
     return Service{std::move(*job), std::move(output->path)};
 }
 
@@ -82,7 +95,7 @@ Staged<LaunchJob> Starter::prepare(ProcessTree& tree, const Wanted& wanted, Uniq
     if (!placement) return tl::unexpected(placement.error());
     plan->cgroup = std::move(placement->directory);
     plan->cgroup_procs = std::move(placement->procs);
-    return LaunchJob{std::move(plan), std::move(output)};
+    return LaunchJob{std::move(plan), std::move(output), {}};
 }
 
 }  // namespace dpsup::io

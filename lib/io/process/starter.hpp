@@ -30,7 +30,7 @@ public:
     // `extra` beats everything else in the environment.
     [[nodiscard]] Staged<Service> prepare_service(ProcessTree& tree, const config::Service& service,
                                                   std::shared_ptr<const Identity> identity,
-                                                  const ExtraVariables& extra);
+                                                  const ExtraVariables& extra, PassedSockets sockets);
 
     // Another command with everything of the service but its output.
     [[nodiscard]] Staged<LaunchJob> prepare_command(ProcessTree& tree, const std::string& leaf,

@@ -87,7 +87,7 @@ TEST(Errors, TellOfLaterVersions) {
     for (const auto* section : {"postgres.main", "minio.lake", "store"})
         EXPECT_THAT(findings("[" + std::string(section) + "]\nx = 1"), HasSubstr("not in this version yet"))
             << section;
-    for (const auto* key : {"unit", "ports", "volumes", "sockets", "replicas", "schedule", "pre_start"})
+    for (const auto* key : {"unit", "ports", "volumes", "replicas", "schedule", "pre_start"})
         EXPECT_THAT(findings(service(std::string(key) + " = 1")), HasSubstr("not in this version yet"))
             << key;
 }

@@ -61,6 +61,10 @@ Spec& Spec::reloads() {
     can_reload = true;
     return *this;
 }
+Spec& Spec::has_sockets() {
+    listens = true;
+    return *this;
+}
 Spec& Spec::by_hand() {
     autostart = false;
     return *this;
@@ -284,6 +288,8 @@ std::string Scene::describe(const Effect& effect) const {
             return "probe " + name + " " + std::to_string(run.probe);
         }
         std::string operator()(const Reload&) const { return "reload " + name; }
+        std::string operator()(const Hold&) const { return "hold " + name; }
+        std::string operator()(const Release&) const { return "release " + name; }
         std::string operator()(const Forget&) const { return "forget " + name; }
     };
     return std::visit(Text{names_.at(effect.service)}, effect.action);

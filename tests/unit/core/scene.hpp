@@ -6,7 +6,7 @@
 //     EXPECT_EQ(scene.state("web"), "starting");
 //
 // Every call answers with the effects, in order: "launch a; signal b 15; signal-tree b 9; kill b; probe a 0;
-// reload a; forget a". Facts are told about the current instance. Services have no jitter.
+// reload a; hold a; release a; forget a". Facts are told about the current instance. Services have no jitter.
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ struct Spec : Policy {
     Spec& starts_within(Duration timeout);
     Spec& stops_within(Duration timeout);
     Spec& reloads();
+    Spec& has_sockets();
     Spec& by_hand();  // no autostart
 };
 

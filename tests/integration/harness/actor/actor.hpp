@@ -30,6 +30,7 @@ struct Manners {
     int watchdog_ms = 0;         // 0: no pings
     std::string watchdog_until;  // this file appears
     std::vector<int> listeners;
+    bool hasty = false;      // does not wait for its peers to close
     std::string serve_mode;  // "ok", "fail", "hang", "say TEXT", or "@FILE", which holds one of them
 };
 Manners& manners();
@@ -46,6 +47,7 @@ void idle(long milliseconds);
 
 // --- server.cpp ---
 void listen_at(const std::string& address);  // "tcp:HOST:PORT" or "unix:PATH"
+void listen_at_passed();                     // at what came with us (sd_listen_fds); dies where nothing did
 void answer_one(int listener);
 
 // --- describe.cpp ---

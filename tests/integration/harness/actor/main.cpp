@@ -190,6 +190,9 @@ void keep(Manners& own, Script& script, const std::string& step) {
     } else if (step == "serve") {
         listen_at(script.next());
         own.serve_mode = script.next();
+    } else if (step == "serve-passed") {
+        listen_at_passed();
+        own.serve_mode = script.next();
     } else {
         die("unknown step " + step);
     }
