@@ -22,11 +22,18 @@ public:
 private:
     using Run = std::function<Exit(const Options&)>;
 
-    CLI::App* add(const std::string& name, const std::string& summary, const std::string& more, Run run);
+    CLI::App* add(const std::string& name, const std::string& summary, const std::string& more, Run run) {
+        names_.push_back(name);
+        return add(app_, name, summary, more, std::move(run));
+    }
+    // A command within `group`.
+    CLI::App* add(CLI::App& group, const std::string& name, const std::string& summary,
+                  const std::string& more, Run run);
     void add_status();
     void add_action(const std::string& name, const std::string& summary, const std::string& more);
     void add_configuration();
     void add_reading();
+    void add_daemon();
     void add_duration(CLI::App* command, const std::string& flag, std::optional<Duration>& into,
                       const std::string& help);
     void add_lines(CLI::App* command, const std::string& help);
@@ -78,14 +85,14 @@ Commands::Commands() : app_("Commands dpsupd, the supervisor of this host's serv
         "By the reload signal or command that each is configured with.\nExample:\n  dpsupctl reload haproxy");
     add_configuration();
     add_reading();
+    add_daemon();
 }
 
-CLI::App* Commands::add(const std::string& name, const std::string& summary, const std::string& more,
-                        Run run) {
-    auto* command = app_.add_subcommand(name, summary);
+CLI::App* Commands::add(CLI::App& group, const std::string& name, const std::string& summary,
+                        const std::string& more, Run run) {
+    auto* command = group.add_subcommand(name, summary);
     command->footer(more);
     command->callback([this, run = std::move(run)] { chosen_ = run; });
-    names_.push_back(name);
     return command;
 }
 
@@ -183,6 +190,20 @@ void Commands::add_reading() {
     add_lines(events, "Decisions of the past; 20 otherwise");
     add("version", "Show the versions of dpsupctl and of the daemon", "Example:\n  dpsupctl version",
         run_version);
+}
+
+void Commands::add_daemon() {
+    auto* group = app_.add_subcommand("daemon", "Command the daemon itself");
+    group->require_subcommand(1);
+    group->fallthrough();
+    names_.emplace_back("daemon");
+    auto* reexec =
+        add(*group, "reexec", "Replace the running daemon by the program on disk",
+            "After an upgrade: the same process goes on, no service is touched, and how each ends stays known.\n"
+            "A program that cannot take over is refused, and nothing changes. Ends once the new one answers.\n"
+            "Example:\n  sudo dpsupctl daemon reexec",
+            run_daemon_reexec);
+    add_duration(reexec, "--timeout", options_.timeout, "Longest wait for the new one; 30s otherwise");
 }
 
 // The command, where it is one word among options; empty: there is none, and CLI11 says so.

@@ -1,9 +1,12 @@
 // Puts the daemon together and runs it: wiring only.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "config/load.hpp"
+#include "io/reexec.hpp"
 
 namespace dpsup {
 
@@ -13,6 +16,9 @@ struct Start {
     config::Origin origin;     // of `config`
     std::string applied_path;  // where it is put on record; may be empty
     bool goes_on = false;      // with what an earlier dpsupd of this boot ran
+    std::string program;       // the path by which this one was started
+    std::vector<std::string> arguments;
+    std::optional<io::Handover> handover;  // of the program that ran in this process before
 };
 
 // What an earlier dpsupd of this boot ran and did not end, whatever the files say now; else what they say.

@@ -42,6 +42,16 @@ void Engine::drain() {
     if (draining_) boost::asio::post(context_, [this] { drain(); });
 }
 
+void Engine::settle() {
+    world_.processes().tell_all();
+    while (!mailbox_.empty()) {
+        const core::Event event = std::move(mailbox_.front());
+        mailbox_.pop_front();
+        feed(event);
+        world_.processes().tell_all();
+    }
+}
+
 void Engine::feed(const core::Event& event) {
     const core::Output output = supervisor_.step(event, io::now());
     for (const core::Note& note : output.notes) tell(note);

@@ -29,6 +29,9 @@ public:
     // Takes the event in now. Not from within an effect or a listener.
     void feed(const core::Event& event);
 
+    // Takes in all that has happened and was not looked at yet; before another program takes our place.
+    void settle();
+
     // How what a job was completed with is remembered.
     void remember_done_as(std::function<std::string(ServiceId)> fingerprint) {
         fingerprint_ = std::move(fingerprint);

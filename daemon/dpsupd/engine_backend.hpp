@@ -6,13 +6,14 @@
 #include "applier.hpp"
 #include "control/backend.hpp"
 #include "engine.hpp"
+#include "reexec.hpp"
 
 namespace dpsup {
 
 class EngineBackend : public control::Backend {
 public:
-    EngineBackend(Engine& engine, Applier& applier, Memory& memory)
-        : engine_(engine), applier_(applier), memory_(memory) {}
+    EngineBackend(Engine& engine, Applier& applier, Memory& memory, Reexec& reexec)
+        : engine_(engine), applier_(applier), memory_(memory), reexec_(reexec) {}
 
     [[nodiscard]] control::HostStatus status() const override;
     [[nodiscard]] Result<control::ServiceStatus> status_of(const std::string& service) const override;
@@ -21,6 +22,8 @@ public:
                  std::weak_ptr<void> alive) override;
     void plan(std::function<void(Result<control::PlanReply>)> reply) override;
     void apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) override;
+    [[nodiscard]] control::DaemonStatus daemon() const override;
+    void reexec(const std::string& by, std::function<void(Result<control::ReexecReply>)> reply) override;
     [[nodiscard]] std::shared_ptr<void> subscribe(
         std::function<void(const control::Decision&)> listener) override;
     [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
@@ -36,6 +39,7 @@ private:
     Engine& engine_;
     Applier& applier_;
     Memory& memory_;
+    Reexec& reexec_;
 };
 
 }  // namespace dpsup

@@ -6,6 +6,7 @@
 
 #include "base/signals.hpp"
 #include "base/units.hpp"
+#include "io/reexec.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -34,6 +35,7 @@ void Lifecycle::ready() {
     systemd_.ready(summary());
     decisions_ = engine_.decisions().subscribe([this](const control::Decision& /*decision*/) { report(); });
     await_signal();
+    io::unblock_signals();  // a re-exec leaves them blocked
     ping_watchdog();
 }
 
@@ -117,6 +119,10 @@ void Lifecycle::end() {
     log_info("all stopped");
     decisions_.reset();
     context_.stop();
+}
+
+void Lifecycle::ping() const {
+    if (systemd_.watchdog_period()) systemd_.watchdog();
 }
 
 void Lifecycle::ping_watchdog() {

@@ -21,6 +21,11 @@ public:
     // Everything is open: tells systemd, and begins to listen to signals.
     void ready();
 
+    // An end was asked for.
+    [[nodiscard]] bool stopping() const { return phase_ != Phase::running; }
+    // Tells systemd's watchdog that we live.
+    void ping() const;
+
     // Whether the end came by force: something would not stop in time.
     [[nodiscard]] bool was_forced() const { return forced_; }
 

@@ -18,6 +18,7 @@ void handle_apply(Call call);
 void handle_decisions(Call call);
 void handle_events(Call call);
 void handle_version(Call call);
+void handle_reexec(Call call);
 void handle_openapi(Call call);
 
 }  // namespace dpsup::control

@@ -223,7 +223,7 @@ void Session::notice_hangup() {
 
 void Session::reply(std::uint64_t number, Reply reply) {
     if (state_ != State::answering || number != number_) return;
-    send(std::move(reply), keep_alive_);
+    send(std::move(reply), keep_alive_ && !shared_->leaving);
 }
 
 void Session::send(Reply reply, bool keep_alive) {
@@ -248,7 +248,11 @@ void Session::written(const Error& error, bool keep_alive) {
     response_.reset();
     count_unread();
     if (error) return close();
-    if (keep_alive) return await_request();
+    if (keep_alive && !shared_->leaving) return await_request();
+    say_no_more();
+}
+
+void Session::say_no_more() {
     Error ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
     enter(State::draining, drain_timeout);
@@ -300,7 +304,7 @@ void Session::append(std::string_view text) {
 }
 
 bool Session::write(std::string_view text) {
-    if (state_ != State::streaming) return false;
+    if (state_ != State::streaming || ending_) return false;
     if (pending_.size() + text.size() > shared_->limits.stream_buffer_max) {
         close();
         return false;
@@ -313,7 +317,11 @@ bool Session::write(std::string_view text) {
 
 void Session::flush() {
     if (in_flight_.empty()) {
-        if (pending_.empty()) return;
+        if (pending_.empty() && !ending_) return;
+        if (pending_.empty()) {
+            --shared_->streams;
+            return say_no_more();
+        }
         in_flight_.swap(pending_);
         written_ = 0;
     }
@@ -331,6 +339,26 @@ void Session::flush() {
                                  self->count_unread();
                                  self->flush();
                              });
+}
+
+void Session::leave() {
+    Error ignored;
+    switch (state_) {
+        case State::idle:  // a request that has come is answered yet
+            if (socket_.available(ignored) == 0) close();
+            return;
+        case State::streaming:
+            ending_ = true;
+            if (chunked_) pending_.append("0\r\n\r\n");
+            if (in_flight_.empty()) flush();
+            return;
+        case State::reading:
+        case State::answering:
+        case State::writing:
+        case State::draining:
+        case State::closed:
+            return;
+    }
 }
 
 // After each change of what it is about. Of a reply all counts until all is written.

@@ -65,6 +65,43 @@ CommandNumber ProcessHost::run_in_service(ServiceId id, std::vector<std::string>
                                            std::move(progress));
 }
 
+void ProcessHost::run_as_daemon(std::vector<std::string> command, Duration timeout,
+                                CommandCallback callback) {
+    implementation_->run_as_daemon(std::move(command), timeout, std::move(callback));
+}
+
+void ProcessHost::hold() {
+    implementation_->hold();
+}
+
+bool ProcessHost::launching() const {
+    return implementation_->launching();
+}
+
+void ProcessHost::kill_launching() {
+    implementation_->kill_launching();
+}
+
+void ProcessHost::hold_exits() {
+    implementation_->hold_exits();
+}
+
+void ProcessHost::tell_all() {
+    implementation_->flush();
+}
+
+void ProcessHost::resume() {
+    implementation_->resume();
+}
+
+std::vector<ServiceId> ProcessHost::unborn() const {
+    return implementation_->unborn();
+}
+
+std::vector<int> ProcessHost::notify_sockets() const {
+    return implementation_->notify_sockets();
+}
+
 void ProcessHost::kill_command(CommandNumber number) {
     implementation_->kill_command(number);
 }

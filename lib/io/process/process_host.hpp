@@ -22,6 +22,7 @@
 #include "config/model.hpp"
 #include "core/supervise/event.hpp"
 #include "io/process/stage.hpp"
+#include "io/unique_fd.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -49,6 +50,8 @@ struct ProcessHostOptions {
     // Of services that name none: that with which the daemon was started (descriptor_limit.hpp). Without it they could
     // open nothing, so that nobody forgets it.
     rlimit64 nofile{};
+    // On which an earlier program in this process heard its services: see ProcessHost::notify_sockets().
+    std::vector<UniqueFd> notify_sockets;
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
@@ -75,6 +78,7 @@ struct CommandResult {
 struct AdoptedProcess {
     pid_t pid = 0;            // 0: it was about to be launched
     std::uint64_t start = 0;  // in clock ticks since boot
+    bool unborn = false;      // its launch had not begun, and is made up for
 };
 
 // What is told of a command besides its result, on the loop; may be left empty.
@@ -107,7 +111,8 @@ public:
     void launch(ServiceId id, Generation generation, ServiceConfig config);
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
-    // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
+    // Launched where its main process runs, or has ended as a child of ours that nobody has reaped (then Exited follows,
+    // and says how); else Exited, as unknown, and Emptied once nothing of it is left.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
     // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
@@ -138,6 +143,23 @@ public:
                                  CommandCallback callback, CommandProgress progress = {});
     // Kills it, or takes its turn away. Answered as ever.
     void kill_command(CommandNumber number);
+
+    // A command of the daemon's own: with its user, environment and cgroup. Calls back as run_in_service does.
+    void run_as_daemon(std::vector<std::string> command, Duration timeout, CommandCallback callback);
+
+    // Before an exec in this process. Until resume() nothing more is launched; what the launching thread has in hand
+    // comes to its end.
+    void hold();
+    [[nodiscard]] bool launching() const;
+    void kill_launching();  // what does not come to its end
+    // The last step: reaps nobody any more (that is left to whoever comes after), and tells all that is known.
+    void hold_exits();
+    void tell_all();
+    void resume();
+    // Launches that have not begun.
+    [[nodiscard]] std::vector<ServiceId> unborn() const;
+    // Of what runs, for ProcessHostOptions of the program that comes after.
+    [[nodiscard]] std::vector<int> notify_sockets() const;
 
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
