@@ -197,12 +197,12 @@ void Commands::add_daemon() {
     group->require_subcommand(1);
     group->fallthrough();
     names_.emplace_back("daemon");
-    auto* reexec =
-        add(*group, "reexec", "Replace the running daemon by the program on disk",
-            "After an upgrade: the same process goes on, no service is touched, and how each ends stays known.\n"
-            "A program that cannot take over is refused, and nothing changes. Ends once the new one answers.\n"
-            "Example:\n  sudo dpsupctl daemon reexec",
-            run_daemon_reexec);
+    auto* reexec = add(
+        *group, "reexec", "Replace the running daemon by the program on disk",
+        "After an upgrade: the same process goes on, no service is touched, and how each ends stays known.\n"
+        "A program that cannot take over is refused, and nothing changes. Ends once the new one answers.\n"
+        "Example:\n  sudo dpsupctl daemon reexec",
+        run_daemon_reexec);
     add_duration(reexec, "--timeout", options_.timeout, "Longest wait for the new one; 30s otherwise");
 }
 

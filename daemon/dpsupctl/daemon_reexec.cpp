@@ -18,7 +18,8 @@ constexpr Duration wait_default = std::chrono::seconds(30);
 constexpr Duration ask_again = std::chrono::milliseconds(10);
 
 // Until another run than `before` answers, or that one says why there is none.
-Result<VersionView> wait_for_new(const Options& options, const std::string& before, Clock::time_point deadline) {
+Result<VersionView> wait_for_new(const Options& options, const std::string& before,
+                                 Clock::time_point deadline) {
     for (;;) {
         const auto left = deadline - Clock::now();
         if (left <= Duration::zero())

@@ -81,8 +81,8 @@ void Applier::take_over(core::ServiceChange& change) {
     if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
     if (change.past->run)
-        engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start,
-                                                record->second.unborn});
+        engine_.world().expect(change.service,
+                               {change.past->run->pid, record->second.process_start, record->second.unborn});
 }
 
 void Applier::load(Loaded loaded) {

@@ -179,15 +179,15 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         io::StateStore::open(paths.state_dir, take_one(descriptors, state_lock_name));
     if (!store) return about_key("state_dir", paths.state_dir, store.error());
     // Else its services' reports would go to whichever daemon came last.
-    const Result<io::UniqueFd> runtime_lock =
-        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory",
-                           take_one(descriptors, runtime_lock_name));
+    const Result<io::UniqueFd> runtime_lock = io::lock_directory(
+        paths.runtime_dir, "dpsupd.lock", "runtime directory", take_one(descriptors, runtime_lock_name));
     if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket, descriptors);
     if (!listener) return tl::unexpected(listener.error());
-    if (Result<void> kept = keep_for_reexec(descriptors, store->lock(), runtime_lock->get(), *listener); !kept)
+    if (Result<void> kept = keep_for_reexec(descriptors, store->lock(), runtime_lock->get(), *listener);
+        !kept)
         return tl::unexpected(kept.error());
 
     boost::asio::io_context context(1);
@@ -197,9 +197,9 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Engine engine(context, std::random_device{}(), memory, std::move(*runs));
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
-    options.notify_sockets = descriptors.take(notify_sockets_name);
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
+    engine.world().processes().inherit(descriptors.take(notify_sockets_name));
     AppliedRecord record(start.applied_path, io::boot_id());
     Applier applier(context, engine, memory, record, start.config_file, std::move(start.config));
     Reexec reexec(context, engine, applier, memory, descriptors, {start.program, start.arguments, nofile},

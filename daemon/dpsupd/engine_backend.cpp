@@ -164,9 +164,10 @@ void EngineBackend::command(control::CommandRequest request,
                 return reply(fail("shutting_down", "dpsupd is shutting down, and starts nothing any more",
                                   "start dpsupd again, then repeat the command"));
             if (end == Waits::End::reexecuting)
-                return reply(fail("reexecuting",
-                                  "dpsupd re-executes itself: what was commanded goes on, but nobody waits for its end",
-                                  "see dpsupctl status"));
+                return reply(fail(
+                    "reexecuting",
+                    "dpsupd re-executes itself: what was commanded goes on, but nobody waits for its end",
+                    "see dpsupctl status"));
             control::CommandReply made = outcome(targets, names, waited);
             made.warnings = warnings;
             made.timed_out = end == Waits::End::timed_out;

@@ -28,7 +28,9 @@ int used_wrongly(const CLI::App& app, const CLI::ParseError& problem) {
     const std::vector<std::string> left = app.remaining();
     const std::string what =
         left.empty() ? problem.what() : dpsup::quoted(left.front()) + " means nothing to dpsupd";
-    std::fprintf(stderr, "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check] [--check-takeover]\n", what.c_str());
+    std::fprintf(stderr,
+                 "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check] [--check-takeover]\n",
+                 what.c_str());
     return exit_usage;
 }
 

@@ -25,7 +25,8 @@ constexpr Duration check_patience = 10s;
 constexpr Duration leave_patience = 1s;  // then whoever does not read his reply has had his time
 constexpr Duration idle_patience = 5s;   // for a configuration that is being read, and for the disk
 constexpr Duration launch_patience = 1s;
-constexpr Duration kill_patience = 500ms;  // what SIGKILL does not end hangs in the kernel, and will die there
+constexpr Duration kill_patience =
+    500ms;  // what SIGKILL does not end hangs in the kernel, and will die there
 
 std::string said(const io::CommandResult& result) {
     return result.detail.empty() ? "" : ": " + result.detail;

@@ -18,9 +18,8 @@ Result<void> check(const std::string& config_file) {
     Start start;
     const config::LoadOutcome outcome = load_to_start(config_file, start);
     if (!start.goes_on || !outcome.config)
-        return fail("applied_not_understood",
-                    "the configuration that was applied is not on record in " + start.applied_path +
-                        ", or is not understood");
+        return fail("applied_not_understood", "the configuration that was applied is not on record in " +
+                                                  start.applied_path + ", or is not understood");
     const config::Daemon& paths = outcome.config->daemon;
     if (Result<void> state = io::StateStore::check(paths.state_dir); !state) return state;
     return io::RunLog::check(paths.runtime_dir + "/runs", io::boot_id());

@@ -235,8 +235,7 @@ std::string encode_version(std::string_view version, std::int64_t pid, const Dae
     json::object document{
         {"name", "dpsupd"}, {"version", version}, {"api", "v1"}, {"pid", pid}, {"run", daemon.run}};
     if (daemon.unsupervised)
-        document["unsupervised_ms"] =
-            std::chrono::duration<double, std::milli>(*daemon.unsupervised).count();
+        document["unsupervised_ms"] = std::chrono::duration<double, std::milli>(*daemon.unsupervised).count();
     if (!daemon.reexec_error.empty()) document["reexec_error"] = text(daemon.reexec_error, {});
     return line(document);
 }

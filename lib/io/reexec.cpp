@@ -79,8 +79,8 @@ int execute(const std::string& program, const std::vector<std::string>& argument
     // Ours are so already; this is for what a library may have opened.
     ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
     keep_descriptors();
-    const std::string told = std::to_string(::getpid()) + " " + std::to_string(handover.nofile.rlim_cur) + " " +
-                             std::to_string(handover.nofile.rlim_max) + " " +
+    const std::string told = std::to_string(::getpid()) + " " + std::to_string(handover.nofile.rlim_cur) +
+                             " " + std::to_string(handover.nofile.rlim_max) + " " +
                              std::to_string(handover.since.time_since_epoch().count());
     ::setenv(handover_variable, told.c_str(), 1);
     ::execve(program.c_str(), pointers.data(), environ);

@@ -35,7 +35,7 @@ class Session;
 struct Shared {
     Limits limits;
     dpsup::http::Handler* handler = nullptr;  // null: the server is gone
-    bool leaving = false;                   // no connection is kept for another request
+    bool leaving = false;                     // no connection is kept for another request
     std::vector<std::shared_ptr<Session>> sessions;
     std::size_t streams = 0;
     std::size_t unread = 0;  // bytes of all sessions that the kernel has not taken yet

@@ -9,6 +9,13 @@
 
 namespace dpsup::io {
 
+void ProcessHostImplementation::inherit(std::vector<UniqueFd> notify_sockets) {
+    for (UniqueFd& socket : notify_sockets) {
+        std::string path = NotifySocket::path_of(socket.get());
+        if (!path.empty()) inherited_notify_[std::move(path)] = std::move(socket);
+    }
+}
+
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
     if (process.unborn) return launch(id, generation, std::move(config));

@@ -34,13 +34,7 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
               }),
       worker_(
           context, reaper_, [this](const std::string& message) { warnings_("", message); }, options_.launch),
-      identities_(context, options_.resolve ? options_.resolve : resolve_identity) {
-    for (UniqueFd& socket : options_.notify_sockets) {
-        std::string path = NotifySocket::path_of(socket.get());
-        if (!path.empty()) inherited_notify_[std::move(path)] = std::move(socket);
-    }
-    options_.notify_sockets.clear();
-}
+      identities_(context, options_.resolve ? options_.resolve : resolve_identity) {}
 
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)

@@ -71,8 +71,8 @@ void OwnCommand::launched(const Staged<pid_t>& pid) {
     if (!callback_) ::kill(-pid_, SIGKILL);  // too late
     reaper_.watch(pid_, [self = shared_from_this()](const core::Exited& exited) {
         self->pid_ = 0;
-        const auto end = exited.kind == core::ExitKind::exited ? CommandResult::End::exited
-                                                               : CommandResult::End::signaled;
+        const auto end =
+            exited.kind == core::ExitKind::exited ? CommandResult::End::exited : CommandResult::End::signaled;
         self->answer({end, exited.code, self->output_.text()});
     });
 }

@@ -22,6 +22,10 @@ void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->launch(id, generation, std::move(config));
 }
 
+void ProcessHost::inherit(std::vector<UniqueFd> notify_sockets) {
+    implementation_->inherit(std::move(notify_sockets));
+}
+
 void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig config,
                         const AdoptedProcess& process) {
     implementation_->adopt(id, generation, std::move(config), process);

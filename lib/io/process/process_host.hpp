@@ -50,8 +50,6 @@ struct ProcessHostOptions {
     // Of services that name none: that with which the daemon was started (descriptor_limit.hpp). Without it they could
     // open nothing, so that nobody forgets it.
     rlimit64 nofile{};
-    // On which an earlier program in this process heard its services: see ProcessHost::notify_sockets().
-    std::vector<UniqueFd> notify_sockets;
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
@@ -110,6 +108,9 @@ public:
     // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
     void launch(ServiceId id, Generation generation, ServiceConfig config);
 
+    // What an earlier program in this process heard its services on; before the adoption.
+    void inherit(std::vector<UniqueFd> notify_sockets);
+
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
     // Launched where its main process runs, or has ended as a child of ours that nobody has reaped (then Exited follows,
     // and says how); else Exited, as unknown, and Emptied once nothing of it is left.
@@ -158,7 +159,7 @@ public:
     void resume();
     // Launches that have not begun.
     [[nodiscard]] std::vector<ServiceId> unborn() const;
-    // Of what runs, for ProcessHostOptions of the program that comes after.
+    // Of what runs, for inherit() in the program that comes after.
     [[nodiscard]] std::vector<int> notify_sockets() const;
 
     // Of the main process, in clock ticks since boot. 0: nothing runs.

@@ -44,6 +44,7 @@ public:
     [[nodiscard]] Result<void> open();
 
     void launch(ServiceId id, Generation generation, ServiceConfig config);
+    void inherit(std::vector<UniqueFd> notify_sockets);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
     void end_adoption();
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;

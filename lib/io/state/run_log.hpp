@@ -28,7 +28,7 @@ struct RunRecord {
     std::uint64_t process_start =
         0;                    // of the main process, in clock ticks since boot (proc(5)); 0: not known
     std::string cgroup_root;  // below which its cgroup lies; empty: it has none
-    bool unborn = false;      // pid 0: its launch has certainly not begun. So said only right before a re-exec
+    bool unborn = false;  // pid 0: its launch has certainly not begun. So said only right before a re-exec
 
     bool operator==(const RunRecord&) const = default;
 };

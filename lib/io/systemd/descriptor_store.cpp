@@ -18,7 +18,7 @@ namespace {
 
 // What a re-exec passes: "PID FD:NAME FD:NAME ...".
 constexpr const char* exec_variable = "DPSUP_DESCRIPTORS";
-constexpr int first_of_ours = 3;  // after the standard ones
+constexpr int first_of_ours = 3;                               // after the standard ones
 constexpr std::size_t variable_max = std::size_t{120} * 1024;  // the kernel takes 128 KiB a string
 
 bool set_close_on_exec(int fd, bool close) {
