@@ -69,6 +69,8 @@ public:
     [[nodiscard]] bool has_said_all() const { return state_ == State::draining || state_ == State::closed; }
 
 private:
+    static constexpr std::size_t keep_max = 4096;  // what an idle connection may keep of its buffers
+
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
