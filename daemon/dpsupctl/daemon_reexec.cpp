@@ -26,7 +26,7 @@ Result<VersionView> wait_for_new(const Options& options, const std::string& befo
             return fail("timeout", "the new dpsupd does not answer in time",
                         "see whether it is well: systemctl status dpsupd");
         const auto body = ask(options, {.target = "/v1/version", .patience = left});
-        const auto version = body ? read_version(*body) : Result<VersionView>(VersionView{});
+        auto version = body ? read_version(*body) : Result<VersionView>(VersionView{});
         if (!version) return version;
         if (body && version->run != before) return version;
         if (!version->reexec_error.empty())

@@ -47,6 +47,7 @@ std::optional<Handover> take_handover() {
 std::string own_program_path() {
     namespace fs = std::filesystem;
     std::error_code error;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): so the kernel hands it over
     const auto* started_as = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
     if (started_as != nullptr) {
         const fs::path path = fs::absolute(started_as, error);
