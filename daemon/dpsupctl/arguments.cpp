@@ -201,6 +201,13 @@ void Commands::add_daemon() {
             run_daemon_stop);
     stop->add_flag("--leave-services", options_.leave_services,
                    "They go on, unsupervised, and the daemon that is started next takes them over");
+    auto* reexec = add(
+        *group, "reexec", "Replace the running daemon by the program on disk",
+        "After an upgrade: the same process goes on, no service is touched, and how each ends stays known.\n"
+        "A program that cannot take over is refused, and nothing changes. Ends once the new one answers.\n"
+        "Example:\n  sudo dpsupctl daemon reexec",
+        run_daemon_reexec);
+    add_duration(reexec, "--timeout", options_.timeout, "Longest wait for the new one; 30s otherwise");
 }
 
 // What is no option, nor the value of one that may stand before a command.

@@ -40,5 +40,6 @@ struct Options {
 [[nodiscard]] Exit run_events(const Options& options);
 [[nodiscard]] Exit run_daemon_stop(const Options& options);
 [[nodiscard]] Exit run_version(const Options& options);
+[[nodiscard]] Exit run_daemon_reexec(const Options& options);
 
 }  // namespace dpsup::ctl

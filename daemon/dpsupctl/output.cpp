@@ -19,10 +19,15 @@ struct CodeExit {
 };
 
 constexpr std::array codes{
-    CodeExit{"usage", Exit::usage},           CodeExit{"invalid_request", Exit::usage},
-    CodeExit{"unknown_field", Exit::usage},   CodeExit{"not_running", Exit::unreachable},
-    CodeExit{"no_answer", Exit::unreachable}, CodeExit{"shutting_down", Exit::unreachable},
-    CodeExit{"forbidden", Exit::not_allowed}, CodeExit{"not_allowed", Exit::not_allowed},
+    CodeExit{"usage", Exit::usage},
+    CodeExit{"invalid_request", Exit::usage},
+    CodeExit{"unknown_field", Exit::usage},
+    CodeExit{"not_running", Exit::unreachable},
+    CodeExit{"no_answer", Exit::unreachable},
+    CodeExit{"shutting_down", Exit::unreachable},
+    CodeExit{"forbidden", Exit::not_allowed},
+    CodeExit{"not_allowed", Exit::not_allowed},
+    CodeExit{"reexecuting", Exit::unreachable},
 };
 
 Result<void> write_all(int fd, std::string_view text) {

@@ -127,7 +127,15 @@ std::vector<DecisionView> decisions_of(const json::object& object) {
 }
 
 VersionView version_of(const json::object& object) {
-    return {text(object, "version"), number(object, "pid")};
+    std::optional<double> unsupervised;
+    if (const auto& value = member(object, "unsupervised_ms"); value.is_number())
+        unsupervised = value.to_number<double>();
+    return {text(object, "version"), number(object, "pid"), text(object, "run"), unsupervised,
+            text(object, "reexec_error")};
+}
+
+ReexecView reexec_of(const json::object& object) {
+    return {text(object, "version_before"), text(object, "run")};
 }
 
 DaemonStopView daemon_stop_of(const json::object& object) {
@@ -187,6 +195,9 @@ Result<VersionView> read_version(std::string_view json) {
 }
 Result<DaemonStopView> read_daemon_stop(std::string_view json) {
     return read(json, daemon_stop_of);
+}
+Result<ReexecView> read_reexec(std::string_view json) {
+    return read(json, reexec_of);
 }
 Result<EventView> read_event(std::string_view json) {
     return read(json, event_of);

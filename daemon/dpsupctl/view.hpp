@@ -99,6 +99,14 @@ struct PlanView {
 struct VersionView {
     std::string version;
     std::int64_t pid = 0;
+    std::string run;                        // another one after each re-exec
+    std::optional<double> unsupervised_ms;  // of the re-exec that began it
+    std::string reexec_error;
+};
+
+struct ReexecView {
+    std::string version_before;
+    std::string run;  // that ends
 };
 
 struct DaemonStopView {
@@ -124,6 +132,7 @@ struct EventView {
 [[nodiscard]] Result<std::vector<DecisionView>> read_decisions(std::string_view json);
 [[nodiscard]] Result<VersionView> read_version(std::string_view json);
 [[nodiscard]] Result<DaemonStopView> read_daemon_stop(std::string_view json);
+[[nodiscard]] Result<ReexecView> read_reexec(std::string_view json);
 [[nodiscard]] Result<EventView> read_event(std::string_view json);
 
 // The error in a reply that is none of the above; made up from the HTTP status where it holds none.

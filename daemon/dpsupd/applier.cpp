@@ -81,15 +81,20 @@ void Applier::take_over(core::ServiceChange& change) {
     if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
     if (change.past->run)
-        engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});
+        engine_.world().expect(change.service,
+                               {change.past->run->pid, record->second.process_start, record->second.unborn});
 }
 
 void Applier::load(Loaded loaded) {
+    ++loading_;
     boost::asio::post(reader_, [this, loaded = std::move(loaded),
                                 work = boost::asio::make_work_guard(context_)] {
         auto outcome =
             std::make_shared<config::LoadOutcome>(config::load(config_file_, config::process_environment()));
-        boost::asio::post(context_, [loaded, outcome] { loaded(std::move(*outcome)); });
+        boost::asio::post(context_, [this, loaded, outcome] {
+            loaded(std::move(*outcome));
+            --loading_;
+        });
     });
 }
 

@@ -38,6 +38,9 @@ public:
     // Told after each apply, for what holds beside the services.
     void on_applied(std::function<void(const config::Config&)> applied) { applied_ = std::move(applied); }
 
+    // The files are being read.
+    [[nodiscard]] bool busy() const { return loading_ > 0; }
+
     [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
 
 private:
@@ -56,6 +59,7 @@ private:
     std::string config_file_;
     Catalogue catalogue_;
     std::function<void(const config::Config&)> applied_;
+    int loading_ = 0;
     boost::asio::thread_pool reader_{1};
 };
 

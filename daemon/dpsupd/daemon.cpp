@@ -31,6 +31,7 @@
 #include "io/workers.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
+#include "reexec.hpp"
 
 namespace dpsup {
 namespace {
@@ -42,14 +43,40 @@ std::string scope_of(const config::Daemon& daemon) {
 // As dpsupd.socket names it (FileDescriptorName=); whoever activates by hand may name nothing (LISTEN_FDNAMES).
 constexpr const char* control_socket_name = "control";
 constexpr const char* nameless = "unknown";
+// As a re-exec leaves them: what we made ourselves.
+constexpr const char* own_socket_name = "control.own";
+constexpr const char* state_lock_name = "lock.state";
+constexpr const char* runtime_lock_name = "lock.runtime";
+constexpr const char* notify_sockets_name = "notify";
+
+io::UniqueFd take_one(io::DescriptorStore& descriptors, const char* name) {
+    std::vector<io::UniqueFd> passed = descriptors.take(name);
+    return passed.empty() ? io::UniqueFd() : std::move(passed.front());
+}
 
 Result<io::http::Listener> open_socket(const std::string& path, io::DescriptorStore& descriptors) {
+    if (io::UniqueFd own = take_one(descriptors, own_socket_name)) {
+        Result<io::http::Listener> listener = io::http::Listener::adopt_own(own.get(), path);
+        if (listener) (void)own.release();
+        return listener;
+    }
     std::vector<io::UniqueFd> passed = descriptors.take(control_socket_name);
     if (passed.empty()) passed = descriptors.take(nameless);
     if (passed.empty()) return io::http::Listener::create(path);
     Result<io::http::Listener> listener = io::http::Listener::adopt(passed.front().get());
     if (listener) (void)passed.front().release();
     return listener;
+}
+
+// So that nobody else gets in between, and whoever asks meanwhile waits.
+Result<void> keep_for_reexec(io::DescriptorStore& descriptors, int state_lock, int runtime_lock,
+                             const io::http::Listener& listener) {
+    Result<void> kept = descriptors.keep_over_exec(state_lock_name, state_lock);
+    if (kept) kept = descriptors.keep_over_exec(runtime_lock_name, runtime_lock);
+    if (kept)
+        kept = descriptors.keep_over_exec(listener.is_own() ? own_socket_name : control_socket_name,
+                                          listener.fd());
+    return kept;
 }
 
 Result<void> make_directory(const std::string& path) {
@@ -148,16 +175,20 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     if (Result<void> made = make_directory(paths.runtime_dir); !made)
         return about_key("runtime_dir", paths.runtime_dir, made.error());
-    Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
+    Result<io::StateStore> store =
+        io::StateStore::open(paths.state_dir, take_one(descriptors, state_lock_name));
     if (!store) return about_key("state_dir", paths.state_dir, store.error());
     // Else its services' reports would go to whichever daemon came last.
-    const Result<io::UniqueFd> runtime_lock =
-        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
+    const Result<io::UniqueFd> runtime_lock = io::lock_directory(
+        paths.runtime_dir, "dpsupd.lock", "runtime directory", take_one(descriptors, runtime_lock_name));
     if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
     Result<io::Remembered> remembered = store->load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket, descriptors);
     if (!listener) return tl::unexpected(listener.error());
+    if (Result<void> kept = keep_for_reexec(descriptors, store->lock(), runtime_lock->get(), *listener);
+        !kept)
+        return tl::unexpected(kept.error());
 
     boost::asio::io_context context(1);
     Memory memory(context, std::move(*store), std::move(*remembered));
@@ -168,9 +199,12 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
+    engine.world().processes().inherit(descriptors.take(notify_sockets_name));
     AppliedRecord record(start.applied_path, io::boot_id());
     Applier applier(context, engine, memory, record, start.config_file, std::move(start.config));
-    EngineBackend backend(engine, applier, memory);
+    Reexec reexec(context, engine, applier, memory, descriptors, {start.program, start.arguments, nofile},
+                  start.config_file);
+    EngineBackend backend(engine, applier, memory, reexec);
     control::Roles roles(applier.catalogue().config().control, geteuid());
     warn_of(roles);
     control::Api api(backend, std::move(roles), DPSUP_VERSION);
@@ -185,9 +219,11 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     backend.on_daemon_stop([&lifecycle](const control::DaemonStop& request, const auto& reply) {
         lifecycle.stop_daemon(request, reply);
     });
+    reexec.connect(server, lifecycle);
     lifecycle.ready();
     started = true;
     applier.start(std::move(start.origin));
+    if (start.handover) reexec.taken_over(start.handover->since);
     context.run();
     server.stop();
     const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
@@ -240,7 +276,7 @@ int run_daemon(Start start) {
         std::fputs(("dpsupd: " + cannot_start(error).value().message + "\n").c_str(), stderr);
         return 1;
     }
-    const rlimit64 started_with = io::descriptor_limit();
+    const rlimit64 started_with = start.handover ? start.handover->nofile : io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
     const Result<int> ended = run_if_it_starts(std::move(start), started_with);
     if (!ended) log_error(ended.error());

@@ -1,10 +1,13 @@
 // Puts the daemon together and runs it: wiring only.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "config/load.hpp"
+#include "io/reexec.hpp"
 
 namespace dpsup {
 
@@ -14,6 +17,9 @@ struct Start {
     config::Origin origin;     // of `config`
     std::string applied_path;  // where it is put on record; may be empty
     bool goes_on = false;      // with what an earlier dpsupd of this boot ran
+    std::string program;       // the path by which this one was started
+    std::vector<std::string> arguments;
+    std::optional<io::Handover> handover;  // of the program that ran in this process before
 };
 
 // sysexits.h's EX_CONFIG: systemd need not try again until somebody mends the configuration, or installs the dpsup that

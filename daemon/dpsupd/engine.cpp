@@ -44,7 +44,13 @@ void Engine::drain() {
 }
 
 void Engine::settle() {
-    for (const core::Event& event : std::exchange(mailbox_, {})) feed(event);
+    world_.processes().tell_all();
+    while (!mailbox_.empty()) {
+        const core::Event event = std::move(mailbox_.front());
+        mailbox_.pop_front();
+        feed(event);
+        world_.processes().tell_all();
+    }
 }
 
 void Engine::feed(const core::Event& event) {

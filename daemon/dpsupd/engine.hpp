@@ -30,7 +30,8 @@ public:
     // Takes the event in now. Not from within an effect or a listener.
     void feed(const core::Event& event);
 
-    // Takes in all that waits, before the end: what follows from it may come no more.
+    // Takes in all that has happened and was not looked at yet, before the end or another program takes our place: what
+    // follows from it may come no more.
     void settle();
 
     // How what a job was completed with is remembered.

@@ -163,6 +163,11 @@ void EngineBackend::command(control::CommandRequest request,
             if (end == Waits::End::shutting_down)
                 return reply(fail("shutting_down", "dpsupd is shutting down, and starts nothing any more",
                                   "start dpsupd again, then repeat the command"));
+            if (end == Waits::End::reexecuting)
+                return reply(fail(
+                    "reexecuting",
+                    "dpsupd re-executes itself: what was commanded goes on, but nobody waits for its end",
+                    "see dpsupctl status"));
             control::CommandReply made = outcome(targets, names, waited);
             made.warnings = warnings;
             made.timed_out = end == Waits::End::timed_out;
@@ -181,6 +186,14 @@ void EngineBackend::plan(std::function<void(Result<control::PlanReply>)> reply) 
 
 void EngineBackend::apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) {
     applier_.apply(by, std::move(reply));
+}
+
+control::DaemonStatus EngineBackend::daemon() const {
+    return reexec_.status();
+}
+
+void EngineBackend::reexec(const std::string& by, std::function<void(Result<control::ReexecReply>)> reply) {
+    reexec_.request(by, std::move(reply));
 }
 
 std::shared_ptr<void> EngineBackend::subscribe(std::function<void(const control::Decision&)> listener) {

@@ -6,13 +6,14 @@
 #include "applier.hpp"
 #include "control/backend.hpp"
 #include "engine.hpp"
+#include "reexec.hpp"
 
 namespace dpsup {
 
 class EngineBackend : public control::Backend {
 public:
-    EngineBackend(Engine& engine, Applier& applier, Memory& memory)
-        : engine_(engine), applier_(applier), memory_(memory) {}
+    EngineBackend(Engine& engine, Applier& applier, Memory& memory, Reexec& reexec)
+        : engine_(engine), applier_(applier), memory_(memory), reexec_(reexec) {}
 
     // What ends the daemon; set before anything is asked.
     using DaemonStopper = std::function<void(const control::DaemonStop&,
@@ -30,6 +31,8 @@ public:
                      std::function<void(Result<control::DaemonStopReply>)> reply) override {
         stop_daemon_(request, std::move(reply));
     }
+    [[nodiscard]] control::DaemonStatus daemon() const override;
+    void reexec(const std::string& by, std::function<void(Result<control::ReexecReply>)> reply) override;
     [[nodiscard]] std::shared_ptr<void> subscribe(
         std::function<void(const control::Decision&)> listener) override;
     [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
@@ -46,6 +49,7 @@ private:
     Applier& applier_;
     Memory& memory_;
     DaemonStopper stop_daemon_;
+    Reexec& reexec_;
 };
 
 }  // namespace dpsup

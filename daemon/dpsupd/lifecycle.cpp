@@ -10,6 +10,7 @@
 #include "base/signals.hpp"
 #include "base/units.hpp"
 #include "io/clock.hpp"
+#include "io/reexec.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -49,6 +50,7 @@ void Lifecycle::ready() {
     systemd_.ready(summary());
     decisions_ = engine_.decisions().subscribe([this](const control::Decision& /*decision*/) { report(); });
     await_signal();
+    io::unblock_signals();  // a re-exec leaves them blocked
     ping_watchdog();
 }
 
@@ -215,6 +217,10 @@ void Lifecycle::end() {
     log_info("all stopped");
     decisions_.reset();
     context_.stop();
+}
+
+void Lifecycle::ping() const {
+    if (systemd_.watchdog_period()) systemd_.watchdog();
 }
 
 void Lifecycle::ping_watchdog() {

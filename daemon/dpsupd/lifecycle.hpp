@@ -31,6 +31,10 @@ public:
     // As control::Backend has it.
     using StopReply = std::function<void(Result<control::DaemonStopReply>)>;
     void stop_daemon(const control::DaemonStop& request, const StopReply& reply);
+    // An end was asked for.
+    [[nodiscard]] bool stopping() const { return phase_ != Phase::running; }
+    // Tells systemd's watchdog that we live.
+    void ping() const;
 
     // Whether the end came by force: something would not stop in time.
     [[nodiscard]] bool was_forced() const { return forced_; }

@@ -22,6 +22,7 @@ constexpr const char* decision_message_id = "MESSAGE_ID=8f0e2b6f4c5d4b6f9a1f6a3f
 constexpr std::size_t queue_max = std::size_t{1024} * 1024;
 
 constexpr Duration close_patience = std::chrono::seconds(1);
+constexpr Duration flush_patience = std::chrono::milliseconds(200);
 
 bool to_journal = false;
 std::unique_ptr<io::LogQueue> queue;
@@ -106,6 +107,10 @@ void set_up_log(LogTarget target, const std::string& level) {
     spdlog::set_default_logger(std::move(logger));
     set_log_level(level);
     queue = std::make_unique<io::LogQueue>(queue_max, tell_dropped);
+}
+
+void flush_log() {
+    (void)queue->flush(flush_patience);
 }
 
 bool close_log() {

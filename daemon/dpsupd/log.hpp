@@ -14,6 +14,9 @@ enum class LogTarget : std::uint8_t { journal, standard_error };
 // `level`: trace, debug, info, warning or error.
 void set_up_log(LogTarget target, const std::string& level);
 
+// Writes what is queued, where the log takes it in a moment.
+void flush_log();
+
 // Writes what is queued. False: the log did not take it in time, and its thread hangs; end with _exit.
 [[nodiscard]] bool close_log();
 

@@ -12,7 +12,9 @@
 #include "base/time.hpp"
 #include "config/load.hpp"
 #include "daemon.hpp"
+#include "io/reexec.hpp"
 #include "io/standard_descriptors.hpp"
+#include "takeover_check.hpp"
 
 namespace {
 
@@ -23,7 +25,9 @@ int used_wrongly(const CLI::App& app, const CLI::ParseError& problem) {
     const std::vector<std::string> left = app.remaining();
     const std::string what =
         left.empty() ? problem.what() : dpsup::quoted(left.front()) + " means nothing to dpsupd";
-    std::fprintf(stderr, "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check]\n", what.c_str());
+    std::fprintf(stderr,
+                 "dpsupd: %s\n  it is called as: dpsupd [--config FILE] [--check] [--check-takeover]\n",
+                 what.c_str());
     return exit_usage;
 }
 
@@ -35,13 +39,12 @@ int check(const dpsup::config::LoadOutcome& outcome, const std::string& file) {
 }
 
 // Whatever our parent has left us: descriptors, umask and signals as everything below expects them.
-void clear_inheritance() {
+void clear_inheritance(bool reexecuted) {
     dpsup::io::fill_standard_descriptors(O_WRONLY);
     // Services of other users go through our directories; each service has its umask from the configuration.
     ::umask(022);
-    sigset_t none;
-    sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    // Signals that came during a re-exec wait until we listen to them.
+    if (!reexecuted) dpsup::io::unblock_signals();
     std::signal(SIGCHLD, SIG_DFL);
     // Whoever read our output may leave (`dpsupd 2>&1 | head`), or a file may reach its limit, and the services go on.
     // They get the defaults back.
@@ -52,7 +55,11 @@ void clear_inheritance() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    clear_inheritance();
+    dpsup::Start start;
+    start.handover = dpsup::io::take_handover();
+    clear_inheritance(start.handover.has_value());
+    start.program = dpsup::io::own_program_path();
+    start.arguments.assign(argv, argv + argc);
     // One loop does the work; an arena for each helper thread would only cost memory.
     mallopt(M_ARENA_MAX, 1);
     // Left to itself it grows with the largest buffer there ever was, and so does what stays in the heap.
@@ -68,6 +75,10 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_flag("--check", check_only,
                  "Read and check the configuration, say what is wrong with it, and end");
+    bool takeover_check_only = false;
+    app.add_flag("--check-takeover", takeover_check_only,
+                 "Say whether this program could go on in place of the dpsupd that runs, and end; "
+                 "`dpsupctl daemon reexec` asks it");
     app.set_version_flag("--version", "dpsupd " DPSUP_VERSION);
     try {
         app.parse(argc, argv);
@@ -79,7 +90,7 @@ int main(int argc, char** argv) {
 
     if (check_only)
         return check(dpsup::config::load(config_file, dpsup::config::process_environment()), config_file);
-    dpsup::Start start;
+    if (takeover_check_only) return dpsup::check_takeover(config_file);
     dpsup::Result<dpsup::config::LoadOutcome> outcome = dpsup::load_to_start(config_file, start);
     if (!outcome) {
         const dpsup::Error& error = outcome.error();

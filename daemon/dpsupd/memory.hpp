@@ -27,6 +27,7 @@ public:
 
     // Tells when everything that was set before is saved (at once where it is).
     void when_saved(Saved saved);
+    [[nodiscard]] bool all_saved() const { return !dirty_ && !saving_; }
 
 private:
     void save_soon();

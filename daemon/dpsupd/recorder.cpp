@@ -1,5 +1,7 @@
 #include "recorder.hpp"
 
+#include <utility>
+
 #include "log.hpp"
 
 namespace dpsup {
@@ -14,6 +16,18 @@ void Recorder::keep_only(const std::map<std::string, ServiceId>& names) {
     std::erase_if(inherited_, [&names](const auto& one) {
         return !one.second.snapshot.run || !names.contains(one.first);
     });
+    flush();
+}
+
+bool Recorder::hand_over(const std::vector<ServiceId>& unborn) {
+    unborn_ = {unborn.begin(), unborn.end()};
+    for (const ServiceId id : unborn) record(id);
+    flush();
+    return !failing_;
+}
+
+void Recorder::take_back() {
+    for (const ServiceId id : std::exchange(unborn_, {})) record(id);
     flush();
 }
 
@@ -41,6 +55,7 @@ void Recorder::record(ServiceId id) {
     }
     if (leaving != leaving_.end() && leaving->second != id) return;
     io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.cgroup_root()};
+    record.unborn = unborn_.contains(id);
     if (record.process_start == 0)
         record.process_start = start_on_record(name, record.snapshot);
     else

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "core/supervise/supervisor.hpp"
 #include "io/state/run_log.hpp"
@@ -20,6 +22,12 @@ public:
 
     // Everything has been stopped as it should: the next dpsupd starts afresh.
     void clear();
+
+    // Before another program takes our place: what was not launched yet is on record as such. False: the record is not
+    // complete. Undone by take_back(), before anything is launched.
+    [[nodiscard]] bool hand_over(const std::vector<ServiceId>& unborn);
+    void take_back();
+    [[nodiscard]] bool complete() const { return !failing_; }
 
     // Forgets services that are not configured any more.
     void keep_only(const std::map<std::string, ServiceId>& names);
@@ -39,6 +47,7 @@ private:
     const World& world_;
     // Removed services that still run, by name: until they are gone, the record of the name is theirs.
     std::unordered_map<std::string, ServiceId> leaving_;
+    std::set<ServiceId> unborn_;
     bool failing_ = false;
 };
 

@@ -40,13 +40,19 @@ void Waits::look() {
         if (!wait.alive.expired()) wait.done(end);
 }
 
+void Waits::close() {
+    closed_ = true;
+    look();
+}
+
 std::optional<Waits::End> Waits::end_of(const Wait& wait) const {
     const auto pending = std::ranges::find_if(wait.targets, [&](const core::Target& target) {
         return core::look(target, supervisor_.find(target.service)) == core::TargetOutcome::pending;
     });
     if (pending == wait.targets.end()) return End::reached_or_missed;
     const bool ends = pending->verb == core::Verb::stop || pending->verb == core::Verb::kill;
-    return supervisor_.shutting_down() && !ends ? std::optional(End::shutting_down) : std::nullopt;
+    if (supervisor_.shutting_down() && !ends) return End::shutting_down;
+    return closed_ ? std::optional(End::reexecuting) : std::nullopt;
 }
 
 }  // namespace dpsup

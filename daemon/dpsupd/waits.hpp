@@ -21,6 +21,7 @@ public:
         reached_or_missed,  // no target is pending any more
         timed_out,
         shutting_down,  // dpsupd starts nothing any more, and something was to be started
+        reexecuting,    // what was commanded goes on, but nobody will know who asked
     };
     // Called once.
     using Done = std::function<void(End end)>;
@@ -33,6 +34,10 @@ public:
 
     // After a step in which something moved.
     void look();
+
+    // From now on, until reopen(), nobody waits.
+    void close();
+    void reopen() { closed_ = false; }
 
 private:
     struct Wait {
@@ -49,6 +54,7 @@ private:
     const core::Supervisor& supervisor_;
     std::map<std::uint64_t, Wait> waits_;  // by number, in the order of their asking
     std::uint64_t last_ = 0;
+    bool closed_ = false;
 };
 
 }  // namespace dpsup

@@ -90,12 +90,15 @@ void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) 
 }
 
 void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
+    io::AdoptedProcess process;
+    if (const auto expected = expected_.find(effect.service); expected != expected_.end()) {
+        process = expected->second;
+        expected_.erase(expected);
+    }
+    if (process.unborn) return perform(effect, core::Launch{});
     io::ServiceConfig config = config_of(effect.service);
     note_output_place(effect.service, *config);
-    const auto expected = expected_.find(effect.service);
-    processes_->adopt(effect.service, effect.generation, std::move(config),
-                      expected == expected_.end() ? io::AdoptedProcess{} : expected->second);
-    if (expected != expected_.end()) expected_.erase(expected);
+    processes_->adopt(effect.service, effect.generation, std::move(config), process);
     adopt_sockets(effect.service, *config_of(effect.service));
 }
 

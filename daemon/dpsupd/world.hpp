@@ -43,6 +43,7 @@ public:
 
     void perform(const core::Effect& effect);
 
+    [[nodiscard]] io::ProcessHost& processes() { return *processes_; }
     [[nodiscard]] std::string status_text(ServiceId id) const;
     // Where services' output goes: as it was when we started, whatever was configured since.
     [[nodiscard]] const io::OutputPaths& output_paths() const { return paths_; }

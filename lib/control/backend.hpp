@@ -1,7 +1,7 @@
 // What the control API needs of the daemon, and all that it may do to it. The engine implements it; tests of
 // the API implement it with a few lines. Everything is called on the engine's thread and answers at once or
 // through its callback, exactly once. Errors carry one of these codes, which become HTTP statuses
-// (control/errors.cpp): unknown_service, refused, invalid_config, busy, shutting_down; anything else is an
+// (control/errors.cpp): unknown_service, refused, invalid_config, busy, shutting_down, reexecuting; anything else is an
 // internal error (500).
 #pragma once
 
@@ -128,6 +128,20 @@ struct DaemonStopReply {
     Duration within{};  // by when it has ended
 };
 
+// This run of the program dpsupd; a re-exec begins another one in the same process.
+struct DaemonStatus {
+    std::string run;                       // another one for each
+    std::optional<Duration> unsupervised;  // of the re-exec that began it: for how long nobody supervised
+    std::string reexec_error;              // why the last re-exec that this run tried failed
+};
+
+struct ReexecReply {
+    std::string program;
+    std::string version_before;
+    std::string version_after;
+    std::string run;  // that ends now
+};
+
 class Backend {
 public:
     virtual ~Backend() = default;
@@ -148,6 +162,10 @@ public:
 
     // Ends the daemon, after the reply. Under systemd nothing starts it again by itself.
     virtual void stop_daemon(DaemonStop request, std::function<void(Result<DaemonStopReply>)> reply) = 0;
+
+    [[nodiscard]] virtual DaemonStatus daemon() const = 0;
+    // Puts the program on disk in the place of this one, in the same process. The reply comes before that happens.
+    virtual void reexec(const std::string& by, std::function<void(Result<ReexecReply>)> reply) = 0;
 
     // `listener` hears every decision from now on, on the engine's thread, until the handle is destroyed.
     // status() shows the outcome of every decision that was told, and of none still to be

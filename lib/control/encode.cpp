@@ -230,8 +230,20 @@ std::string encode(const DaemonStopReply& reply) {
         {"pid", reply.pid}, {"leave_services", reply.leave_services}, {"within_ms", within.count()}});
 }
 
-std::string encode_version(std::string_view version, std::int64_t pid) {
-    return line(json::object{{"name", "dpsupd"}, {"version", version}, {"api", "v1"}, {"pid", pid}});
+std::string encode(const ReexecReply& reply) {
+    return line(json::object{{"program", text(reply.program, {})},
+                             {"version_before", reply.version_before},
+                             {"version_after", text(reply.version_after, {})},
+                             {"run", reply.run}});
+}
+
+std::string encode_version(std::string_view version, std::int64_t pid, const DaemonStatus& daemon) {
+    json::object document{
+        {"name", "dpsupd"}, {"version", version}, {"api", "v1"}, {"pid", pid}, {"run", daemon.run}};
+    if (daemon.unsupervised)
+        document["unsupervised_ms"] = std::chrono::duration<double, std::milli>(*daemon.unsupervised).count();
+    if (!daemon.reexec_error.empty()) document["reexec_error"] = text(daemon.reexec_error, {});
+    return line(document);
 }
 
 }  // namespace dpsup::control

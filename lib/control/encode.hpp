@@ -25,7 +25,10 @@ namespace dpsup::control {
 [[nodiscard]] std::string change_line(const Decision& decision, const std::optional<ServiceStatus>& status);
 [[nodiscard]] std::string heartbeat_line();
 
+[[nodiscard]] std::string encode(const ReexecReply& reply);
+
 // The version document; `pid` is the daemon's.
-[[nodiscard]] std::string encode_version(std::string_view version, std::int64_t pid);
+[[nodiscard]] std::string encode_version(std::string_view version, std::int64_t pid,
+                                         const DaemonStatus& daemon);
 
 }  // namespace dpsup::control

@@ -28,6 +28,7 @@ constexpr std::array codes{
     CodeStatus{"body_too_large", 413},
     CodeStatus{"busy", 503},
     CodeStatus{"shutting_down", 503},
+    CodeStatus{"reexecuting", 503},
     CodeStatus{"timeout", 504},
 };
 

@@ -172,7 +172,15 @@ void handle_events(Call call) {
 
 void handle_version(Call call) {  // NOLINT(performance-unnecessary-value-param): one signature for all rows
     if (auto plain = check_plain(call); !plain) return refuse(*call.exchange, plain.error());
-    send(*call.exchange, encode_version(call.context.version, ::getpid()));
+    send(*call.exchange, encode_version(call.context.version, ::getpid(), call.context.backend.daemon()));
+}
+
+void handle_reexec(Call call) {
+    if (auto plain = check_plain(call); !plain) return refuse(*call.exchange, plain.error());
+    call.context.backend.reexec(call.by, [exchange = call.exchange](const Result<ReexecReply>& reply) {
+        if (!reply) return refuse(*exchange, reply.error());
+        send(*exchange, encode(*reply));
+    });
 }
 
 void handle_openapi(Call call) {  // NOLINT(performance-unnecessary-value-param): one signature for all rows

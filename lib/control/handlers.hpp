@@ -19,6 +19,7 @@ void handle_daemon_stop(Call call);
 void handle_decisions(Call call);
 void handle_events(Call call);
 void handle_version(Call call);
+void handle_reexec(Call call);
 void handle_openapi(Call call);
 
 }  // namespace dpsup::control

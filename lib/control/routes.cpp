@@ -26,6 +26,8 @@ constexpr std::array table{
     Route{"POST", "/v1/apply", admin, "Apply the configuration files", handle_apply},
     Route{"POST", "/v1/daemon/stop", admin, "End the daemon, and with it all services, or leave them running",
           handle_daemon_stop},
+    Route{"POST", "/v1/daemon/reexec", admin, "Replace the running dpsupd by the program on disk",
+          handle_reexec},
     Route{"GET", "/v1/decisions", viewer, "The last decisions, oldest first", handle_decisions},
     Route{"GET", "/v1/events", viewer, "A snapshot, then every change as it happens", handle_events},
     Route{"GET", "/v1/version", viewer, "The daemon's version", handle_version},

@@ -29,10 +29,13 @@ struct LogQueue::State {
             const Message message = std::move(queued.front());
             queued.pop_front();
             bytes -= message.bytes;
+            writing = true;
             lock.unlock();
             if (missing > 0) tell_dropped(missing);
             message.write();
             lock.lock();
+            writing = false;
+            if (queued.empty()) over.notify_all();
         }
         done = true;
         over.notify_all();
@@ -47,6 +50,7 @@ struct LogQueue::State {
     std::deque<Message> queued;
     std::size_t bytes = 0;
     std::size_t dropped = 0;
+    bool writing = false;  // one that was taken off the queue
     bool closing = false;
     bool done = false;
 };
@@ -75,6 +79,11 @@ void LogQueue::push(std::size_t bytes, Write write) {
         }
     }
     state_->awake.notify_one();
+}
+
+bool LogQueue::flush(Duration limit) {
+    std::unique_lock lock(state_->mutex);
+    return state_->over.wait_for(lock, limit, [this] { return state_->queued.empty() && !state_->writing; });
 }
 
 bool LogQueue::close(Duration limit) {

@@ -25,6 +25,9 @@ public:
     // `write` runs later, in the thread; `bytes` is what it holds.
     void push(std::size_t bytes, Write write);
 
+    // Waits until all that was pushed is written. False: not in time.
+    [[nodiscard]] bool flush(Duration limit);
+
     // Takes no more, and waits until all is written. False: the thread hangs in a write, and was left behind.
     [[nodiscard]] bool close(Duration limit);
 

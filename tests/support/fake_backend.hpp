@@ -35,6 +35,13 @@ public:
     void apply(const std::string& by, std::function<void(Result<control::PlanReply>)> reply) override;
     void stop_daemon(control::DaemonStop request,
                      std::function<void(Result<control::DaemonStopReply>)> reply) override;
+    [[nodiscard]] control::DaemonStatus daemon() const override { return daemon_status; }
+    // At once another run, unless an error is to be given.
+    void reexec(const std::string& by, std::function<void(Result<control::ReexecReply>)> reply) override {
+        reexecuted_by.push_back(by);
+        reply(reexec_reply);
+        if (reexec_reply) daemon_status = after_reexec;
+    }
     [[nodiscard]] std::shared_ptr<void> subscribe(
         std::function<void(const control::Decision&)> listener) override;
     [[nodiscard]] std::vector<control::Decision> recent_decisions(std::size_t most) const override;
@@ -42,6 +49,10 @@ public:
     std::vector<control::CommandRequest> commands;  // as they came
     std::vector<std::string> applied_by;
     std::vector<control::DaemonStop> daemon_stops;
+    std::vector<std::string> reexecuted_by;
+    Result<control::ReexecReply> reexec_reply = control::ReexecReply{"/usr/sbin/dpsupd", "1.0", "1.1", "one"};
+    control::DaemonStatus daemon_status{"one", {}, {}};
+    control::DaemonStatus after_reexec{"two", std::chrono::milliseconds(12), {}};
     Result<control::PlanReply> plan_reply = control::PlanReply{};
     Result<control::CommandReply> command_reply = control::CommandReply{};  // an error is given back as it is
     control::LogPlace log{"none", "", ""};

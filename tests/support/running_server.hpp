@@ -46,6 +46,16 @@ public:
         return on_loop([this] { return server_->connections(); });
     }
 
+    void leave() {
+        on_loop([this] { server_->leave(); });
+    }
+    bool has_left() {
+        return on_loop([this] { return server_->has_left(); });
+    }
+    void resume() {
+        on_loop([this] { server_->resume(); });
+    }
+
     // Waits until as many connections are open; false after five seconds.
     bool settles_at(std::size_t count) {
         for (int i = 0; i < 500; ++i) {

@@ -14,6 +14,7 @@ bool has_type(std::string_view type, const json::value& value) {
     if (type == "string") return value.is_string();
     if (type == "boolean") return value.is_bool();
     if (type == "integer") return value.is_int64() || value.is_uint64();
+    if (type == "number") return value.is_number();
     return false;
 }
 

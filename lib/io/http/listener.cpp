@@ -114,6 +114,15 @@ Result<Listener> Listener::adopt(int fd) {
     return Listener(fd, {}, 0);
 }
 
+Result<Listener> Listener::adopt_own(int fd, const std::string& path) {
+    Result<Listener> listener = adopt(fd);
+    struct stat status{};
+    if (!listener || ::lstat(path.c_str(), &status) != 0) return listener;
+    listener->path_ = path;
+    listener->inode_ = status.st_ino;
+    return listener;
+}
+
 Listener::Listener(int fd, std::string path, unsigned long inode)
     : fd_(fd), path_(std::move(path)), inode_(inode) {}
 
@@ -135,11 +144,14 @@ Listener::~Listener() {
     close();
 }
 
+bool Listener::is_own() const {
+    struct stat status{};
+    return !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_;
+}
+
 void Listener::close() {
     if (fd_ < 0) return;
-    struct stat status{};
-    if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_)
-        ::unlink(path_.c_str());
+    if (is_own()) ::unlink(path_.c_str());
     ::close(fd_);
     fd_ = -1;
 }

@@ -17,11 +17,16 @@ public:
     // Takes over a descriptor that listens already; it is left open where this fails.
     [[nodiscard]] static Result<Listener> adopt(int fd);
 
+    // Takes over what create() of an earlier program in this process made at `path`: it is unlinked as that one's.
+    [[nodiscard]] static Result<Listener> adopt_own(int fd, const std::string& path);
+
     Listener(Listener&& other) noexcept;
     Listener& operator=(Listener&& other) noexcept;
     ~Listener();
 
     [[nodiscard]] int fd() const { return fd_; }
+    // Whether we made it, and it still is at its path.
+    [[nodiscard]] bool is_own() const;
 
 private:
     Listener(int fd, std::string path, unsigned long inode);

@@ -81,13 +81,34 @@ public:
     }
 
     void accept() {
+        if (shared_->leaving || std::exchange(accepting_, true)) return;
         socket_.async_accept(
             [self = shared_from_this()](const Session::Error& error, Session::Socket socket) {
+                self->accepting_ = false;
                 if (!self->socket_.is_open()) return;
                 if (error) return self->on_error(error);
                 self->take(std::move(socket));
                 self->accept();
             });
+    }
+
+    void leave() {
+        shared_->leaving = true;
+        Session::Error ignored;
+        socket_.cancel(ignored);
+        pause_.cancel();
+        const auto sessions = shared_->sessions;  // they take themselves off the list
+        for (const auto& session : sessions) session->leave();
+    }
+
+    [[nodiscard]] bool has_left() const {
+        return std::ranges::all_of(shared_->sessions,
+                                   [](const auto& session) { return session->has_said_all(); });
+    }
+
+    void resume() {
+        shared_->leaving = false;
+        accept();
     }
 
     void stop() {
@@ -104,6 +125,7 @@ private:
     // Mostly "no descriptor is free": makes room where it can and goes on at once, since whoever waits behind many idle
     // ones would wait a pause for each of them. Else it tries again soon.
     void on_error(const Session::Error& error) {
+        if (error == asio::error::operation_aborted) return accept();
         const bool crowded = error == asio::error::no_descriptors || error == asio::error::no_buffer_space ||
                              error == boost::system::errc::too_many_files_open_in_system ||
                              error == asio::error::no_memory;
@@ -148,6 +170,7 @@ private:
     }
 
     std::optional<Listener> listener_;
+    bool accepting_ = false;
     asio::local::stream_protocol::acceptor socket_;
     asio::steady_timer pause_;
     std::shared_ptr<Shared> shared_;
@@ -177,6 +200,18 @@ Server::~Server() {
 
 void Server::stop() {
     acceptor_->stop();
+}
+
+void Server::leave() {
+    acceptor_->leave();
+}
+
+bool Server::has_left() const {
+    return acceptor_->has_left();
+}
+
+void Server::resume() {
+    acceptor_->resume();
 }
 
 std::size_t Server::connections() const {

@@ -48,6 +48,14 @@ public:
     // Closes the socket and all connections; askers that wait are told nothing more.
     void stop();
 
+    // Ends in order, so that another program in this process may go on with the socket: nobody is accepted any more (who
+    // comes now waits in the kernel), replies under way are finished, streams end, connections without a request close.
+    void leave();
+    // Whether whoever was there has got all that he will get.
+    [[nodiscard]] bool has_left() const;
+    // It was not to be: accepts again.
+    void resume();
+
     [[nodiscard]] std::size_t connections() const;
 
 private:

@@ -1,12 +1,10 @@
 #include "io/http/session.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
-#include <charconv>
 #include <map>
 #include <tuple>
 #include <utility>
@@ -23,7 +21,6 @@ namespace {
 constexpr Duration no_deadline = Duration::max();
 constexpr Duration drain_timeout = std::chrono::seconds(1);
 constexpr std::size_t drain_max = std::size_t{1024} * 1024;
-constexpr std::size_t keep_max = 4096;  // what an idle connection may keep of its buffer
 
 // One request's way back; see Exchange.
 class RequestExchange final : public dpsup::http::Exchange {
@@ -223,7 +220,7 @@ void Session::notice_hangup() {
 
 void Session::reply(std::uint64_t number, Reply reply) {
     if (state_ != State::answering || number != number_) return;
-    send(std::move(reply), keep_alive_);
+    send(std::move(reply), keep_alive_ && !shared_->leaving);
 }
 
 void Session::send(Reply reply, bool keep_alive) {
@@ -248,7 +245,11 @@ void Session::written(const Error& error, bool keep_alive) {
     response_.reset();
     count_unread();
     if (error) return close();
-    if (keep_alive) return await_request();
+    if (keep_alive && !shared_->leaving) return await_request();
+    say_no_more();
+}
+
+void Session::say_no_more() {
     Error ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
     enter(State::draining, drain_timeout);
@@ -266,71 +267,24 @@ void Session::drain() {
                             });
 }
 
-// The text is taken over, as the seam promises.
-// NOLINTNEXTLINE(performance-unnecessary-value-param)
-bool Session::begin_stream(std::uint64_t number, std::string_view content_type, std::string first,
-                           std::string heartbeat) {
-    if (state_ != State::answering || number != number_) return false;
-    if (shared_->streams >= shared_->limits.streams_max ||
-        streams_of_user() >= shared_->limits.streams_per_user_max) {
-        send(transport_error(503, "too_many_streams", "too many event streams are open",
-                             "close one of the others, or ask /v1/decisions instead"),
-             keep_alive_);
-        return false;
+void Session::leave() {
+    Error ignored;
+    switch (state_) {
+        case State::idle:  // a request that has come is answered yet
+            if (socket_.available(ignored) == 0) close();
+            return;
+        case State::streaming:
+            ending_ = true;
+            if (chunked_) pending_.append("0\r\n\r\n");
+            if (in_flight_.empty()) flush();
+            return;
+        case State::reading:
+        case State::answering:
+        case State::writing:
+        case State::draining:
+        case State::closed:
+            return;
     }
-    ++shared_->streams;
-    heartbeat_ = std::move(heartbeat);
-    pending_.append("HTTP/1.1 200 OK\r\nContent-Type: ").append(content_type).append("\r\n");
-    pending_.append(chunked_ ? "Transfer-Encoding: chunked\r\n\r\n" : "Connection: close\r\n\r\n");
-    enter(State::streaming, shared_->limits.heartbeat);
-    append(first);
-    bound_unread();
-    flush();
-    return true;
-}
-
-void Session::append(std::string_view text) {
-    if (!chunked_) {
-        pending_.append(text);
-        return;
-    }
-    std::array<char, 16> size{};
-    const auto end = std::to_chars(size.data(), size.data() + size.size(), text.size(), 16).ptr;
-    pending_.append(size.data(), end).append("\r\n").append(text).append("\r\n");
-}
-
-bool Session::write(std::string_view text) {
-    if (state_ != State::streaming) return false;
-    if (pending_.size() + text.size() > shared_->limits.stream_buffer_max) {
-        close();
-        return false;
-    }
-    append(text);
-    bound_unread();
-    if (in_flight_.empty()) flush();
-    return true;
-}
-
-void Session::flush() {
-    if (in_flight_.empty()) {
-        if (pending_.empty()) return;
-        in_flight_.swap(pending_);
-        written_ = 0;
-    }
-    socket_.async_write_some(asio::buffer(in_flight_.data() + written_, in_flight_.size() - written_),
-                             [self = shared_from_this()](const Error& error, std::size_t size) {
-                                 if (self->state_ != State::streaming) return;
-                                 if (error) return self->close();
-                                 self->active_ = true;
-                                 self->written_ += size;
-                                 if (self->written_ == self->in_flight_.size()) {
-                                     self->in_flight_.clear();
-                                     if (self->in_flight_.capacity() > keep_max)
-                                         self->in_flight_.shrink_to_fit();
-                                 }
-                                 self->count_unread();
-                                 self->flush();
-                             });
 }
 
 // After each change of what it is about. Of a reply all counts until all is written.
@@ -363,24 +317,6 @@ void Session::bound_unread() {
         const auto leaving = *worst;
         leaving->close();
     }
-}
-
-std::size_t Session::streams_of_user() const {
-    const auto count =
-        std::count_if(shared_->sessions.begin(), shared_->sessions.end(), [this](const auto& each) {
-            return each->state_ == State::streaming && each->peer_.uid == peer_.uid;
-        });
-    return static_cast<std::size_t>(count);
-}
-
-// Once a heartbeat's time: says that we live, or ends a stream whose reader has stopped.
-void Session::beat() {
-    stalled_ = active_ || in_flight_.empty() ? Duration::zero() : stalled_ + shared_->limits.heartbeat;
-    if (stalled_ >= shared_->limits.write_timeout) return close();
-    const bool quiet = !active_ && in_flight_.empty();
-    active_ = false;
-    enter(State::streaming, shared_->limits.heartbeat);
-    if (quiet) write(heartbeat_);
 }
 
 }  // namespace dpsup::io::http

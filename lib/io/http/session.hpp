@@ -35,6 +35,7 @@ class Session;
 struct Shared {
     Limits limits;
     dpsup::http::Handler* handler = nullptr;  // null: the server is gone
+    bool leaving = false;                     // no connection is kept for another request
     std::vector<std::shared_ptr<Session>> sessions;
     std::size_t streams = 0;
     std::size_t unread = 0;  // bytes of all sessions that the kernel has not taken yet
@@ -62,7 +63,14 @@ public:
 
     bool write(std::string_view text) override;
 
+    // Once Shared::leaving is set: what is under way comes to its end, and then so does the connection.
+    void leave();
+    // Nothing of ours is on its way to the peer any more, nor will be.
+    [[nodiscard]] bool has_said_all() const { return state_ == State::draining || state_ == State::closed; }
+
 private:
+    static constexpr std::size_t keep_max = 4096;  // what an idle connection may keep of its buffers
+
     using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
     using Response = boost::beast::http::response<boost::beast::http::string_body>;
 
@@ -78,6 +86,7 @@ private:
     void notice_hangup();
     void send(dpsup::http::Reply reply, bool keep_alive);
     void written(const Error& error, bool keep_alive);
+    void say_no_more();
     void drain();
     void append(std::string_view text);
     void flush();
@@ -107,6 +116,7 @@ private:
     std::size_t written_ = 0;
     std::size_t unread_ = 0;  // our share of Shared::unread
     std::string heartbeat_;
+    bool ending_ = false;  // the stream: all is queued
     bool active_ = false;  // something was written since the last beat
     Duration stalled_{};
 };

@@ -92,6 +92,11 @@ std::optional<LimitFailure> apply(const std::string& root, const std::string& di
 
 }  // namespace
 
+GivenLimits possible_limits(const std::string& root) {
+    const std::string on = read_file(root + "/cgroup.subtree_control");
+    return {has_word(on, "cpu"), has_word(on, "memory"), has_word(on, "pids"), has_word(on, "io")};
+}
+
 std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,
                                        GivenLimits& given, const config::Limits& limits) {
     std::vector<LimitFailure> failures;

@@ -22,6 +22,9 @@ struct GivenLimits {
     bool io_weight = false;
 };
 
+// Those that a cgroup directly below `root` can have: where a controller is off there is nothing to set, nor to unset.
+[[nodiscard]] GivenLimits possible_limits(const std::string& root);
+
 // `directory` is the service's, directly below `root`. What it was `given` and `limits` has not goes back to
 // no limit. Every limit is tried; the answer lists those that do not hold.
 [[nodiscard]] std::vector<LimitFailure> apply_limits(const std::string& root, const std::string& directory,

@@ -133,7 +133,8 @@ void CgroupTree::adopted(const std::string& leaf, const config::Limits& limits, 
                                std::string(std::strerror(created.error().error_number)));
     // What the earlier daemon had set is not known; setting all again is harmless.
     leaves_[leaf].limits.reset();
-    leaves_[leaf].given = {true, true, true, true};
+    if (!possible_limits_) possible_limits_ = cgroup::possible_limits(root_);
+    leaves_[leaf].given = *possible_limits_;
     limit(leaf, limits);
     const std::string directory = directory_of(leaf);
     for (const auto& command : cgroup::children_of(directory)) {
@@ -200,6 +201,7 @@ std::uint64_t CgroupTree::oom_kills(const std::string& leaf) {
 
 // At the start only, before anything else is served: so it may wait, for a bounded time.
 void CgroupTree::kill_unclaimed() {
+    possible_limits_.reset();  // it may change from now on
     constexpr auto step = std::chrono::milliseconds(10);
     constexpr int steps_max = 200;
     std::set<std::string> claimed;

@@ -59,6 +59,7 @@ private:
     Changed changed_;
     Warn warn_;
     bool one_by_one_ = false;
+    std::optional<cgroup::GivenLimits> possible_limits_;  // of any leaf; known during the adoption
     std::unordered_map<std::string, Leaf> leaves_;
 };
 

@@ -98,8 +98,14 @@ void CommandRunner::schedule_starts() {
     tell([this] { start_some(); });
 }
 
+void CommandRunner::resume() {
+    held_ = false;
+    schedule_starts();
+}
+
 void CommandRunner::start_some() {
     starts_scheduled_ = false;
+    if (held_) return;
     while (!waiting_.empty() && (taken_ < places_ || waiting_.size() > waiting_max)) {
         const Number number = waiting_.front();
         waiting_.pop_front();

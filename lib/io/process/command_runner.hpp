@@ -46,6 +46,9 @@ public:
     // Calls back from the loop, exactly once.
     CommandNumber run(Request request);
     void kill(CommandNumber number);
+    // No command starts between the two.
+    void hold() { held_ = true; }
+    void resume();
     // The service ends: its commands are killed, and those that wait are refused.
     void cancel(ServiceId service);
     // Whether a child may be born into the service's tree any moment, however empty that looks.
@@ -81,6 +84,7 @@ private:
     std::function<void()> settled_;
     std::size_t taken_ = 0;  // places
     bool starts_scheduled_ = false;
+    bool held_ = false;
     Number last_number_ = 0;
     std::map<Number, std::unique_ptr<Command>> commands_;
     std::deque<Number> waiting_;

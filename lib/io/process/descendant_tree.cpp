@@ -55,6 +55,9 @@ void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) 
 
 void DescendantTree::adopted(const std::string& leaf, const config::Limits&, pid_t pid) {
     adopted_.insert(leaf);
+    ProcEntry process;
+    const bool ours = pid > 0 && read_proc_entry(pid, process) && process.parent == ::getpid();
+    if (!ours) orphaned_elsewhere_.insert(leaf);
     if (pid == 0) return;
     launches_[leaf].push_back({.pid = pid, .running = true});
     roots_[pid] = leaf;
@@ -110,7 +113,7 @@ std::string DescendantTree::owner_of_orphan(pid_t pid) const {
 std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
     std::vector<pid_t> orphans;
     // What the earlier daemon's services had orphaned became init's child.
-    if (adopted_.contains(leaf.substr(0, leaf.find('/'))))
+    if (orphaned_elsewhere_.contains(leaf.substr(0, leaf.find('/'))))
         for (const pid_t pid : all_processes())
             if (!roots_.contains(pid) && within(leaf, marked_as(pid))) orphans.push_back(pid);
     for (const pid_t child : own_children()) {
@@ -140,6 +143,7 @@ std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
 
 bool DescendantTree::empty(const std::string& leaf) {
     if (!roots_of(leaf).empty() || !orphans_of(leaf).empty()) return false;
+    orphaned_elsewhere_.erase(leaf);
     launches_.erase(leaf);
     return true;
 }

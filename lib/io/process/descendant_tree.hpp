@@ -51,6 +51,8 @@ private:
 
     std::string instance_;
     std::set<std::string> adopted_;  // leaves in which an earlier daemon launched something
+    // Those whose orphans are not handed to us, since that daemon was another process; until nothing is left of it.
+    std::set<std::string> orphaned_elsewhere_;
     Warn warn_;
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched

@@ -1,5 +1,6 @@
-// Taking over what an earlier daemon launched. It is no child of ours: its end is seen through a pidfd, and how it
-// ended is told by kernels from 6.15 on.
+// Taking over what an earlier daemon launched. Where that was another process, what it launched is no child of ours: its
+// end is seen through a pidfd, and how it ended is told by kernels from 6.15 on. Where it was an earlier program in this
+// process (a re-exec), children stay children, and the reaper tells all, also of those that ended in between.
 #include <algorithm>
 #include <utility>
 
@@ -7,6 +8,13 @@
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
+
+void ProcessHostImplementation::inherit(std::vector<UniqueFd> notify_sockets) {
+    for (UniqueFd& socket : notify_sockets) {
+        std::string path = NotifySocket::path_of(socket.get());
+        if (!path.empty()) inherited_notify_[std::move(path)] = std::move(socket);
+    }
+}
 
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
@@ -25,14 +33,11 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
         check_empty(id, entry);
         return schedule_flush();
     }
-    entry.foreign = ForeignProcess::watch(context_, std::move(held), pid,
-                                          [this, id, generation, pid](const core::Exited& exited) {
-                                              foreign_ended(id, generation, pid, exited);
-                                          });
+    take_main(id, entry, pid, std::move(held));
     entry.phase = Phase::running;
-    entry.main_pid = pid;
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     resume_output(entry);
+    inherit_notify(id, entry);
     identities_.look_up(entry.config->process,
                         [weak = weak_from_this(), id, generation](const Identities::Answer& identity) {
                             if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
@@ -41,8 +46,24 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     schedule_flush();
 }
 
+void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held) {
+    entry.main_pid = pid;
+    if (!held) {
+        entry.launched_pid = pid;
+        entry.launched = watch_process(id, entry.generation, pid);
+        return;
+    }
+    entry.foreign =
+        ForeignProcess::watch(context_, std::move(held), pid,
+                              [this, id, generation = entry.generation, pid](const core::Exited& exited) {
+                                  foreign_ended(id, generation, pid, exited);
+                              });
+    entry.named = watch_process(id, entry.generation, pid);  // it may become our child yet
+}
+
 // Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
 // before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
+// A child of ours needs no holding: until we reap it the number is its own, and nobody else can have launched it.
 pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
                                               UniqueFd& held) {
     const bool by_cgroup = !options_.cgroup_root.empty();
@@ -52,8 +73,11 @@ pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedP
     else
         candidates = leaders_in(entry.leaf());
     for (const pid_t pid : candidates) {
-        held = ForeignProcess::hold(pid);
         ProcEntry seen;
+        if (process.pid > 0 && Reaper::is_child(pid) && read_proc_entry(pid, seen) &&
+            seen.start == process.start)
+            return pid;
+        held = ForeignProcess::hold(pid);
         if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
         if (process.pid > 0 && seen.start != process.start) continue;
         if (by_cgroup && !tree_->contains(entry.leaf(), pid)) continue;
@@ -84,6 +108,15 @@ void ProcessHostImplementation::resume_output(Entry& entry) {
     rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
 }
 
+void ProcessHostImplementation::inherit_notify(ServiceId id, Entry& entry) {
+    if (!entry.config->policy.notify) return;
+    auto inherited = inherited_notify_.extract(socket_path(entry));
+    if (!inherited) return;
+    entry.notify = NotifySocket::resume(
+        context_, std::move(inherited.mapped()), inherited.key(),
+        [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
+}
+
 void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
                                               const Identities::Answer& identity) {
     Entry* entry = find(id);
@@ -91,12 +124,14 @@ void ProcessHostImplementation::resume_notify(ServiceId id, Generation generatio
     if (!identity)
         return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
     entry->identity = *identity;
+    if (entry->notify && entry->notify->uid() == entry->identity->uid) return;  // it listens already
     if (const auto opened = open_notify(id, *entry); !opened)
         warnings_(entry->leaf(), "its notifications cannot be heard: " + opened.error().detail);
     if (entry->notify) entry->notify->listen();
 }
 
 void ProcessHostImplementation::end_adoption() {
+    inherited_notify_.clear();
     tree_->kill_unclaimed();
 }
 

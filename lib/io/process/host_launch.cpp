@@ -19,11 +19,11 @@ ExtraVariables notify_variables(const config::Service& service, const std::strin
     return variables;
 }
 
-std::string socket_path(const ProcessHostOptions& options, const config::Service& service) {
-    return options.runtime_dir + "/notify/" + service.name + ".sock";
-}
-
 }  // namespace
+
+std::string ProcessHostImplementation::socket_path(const Entry& entry) const {
+    return options_.runtime_dir + "/notify/" + entry.leaf() + ".sock";
+}
 
 void ProcessHostImplementation::launch(ServiceId id, Generation generation, ServiceConfig config,
                                        PassedSockets sockets) {
@@ -54,6 +54,7 @@ void ProcessHostImplementation::schedule_launches() {
 // worker is never without its next launch.
 void ProcessHostImplementation::launch_some() {
     launches_scheduled_ = false;
+    if (launches_held_) return;
     while (launching_.size() < options_.launches_at_once && !queue_.empty()) {
         const Launch launch = queue_.front();
         queue_.pop_front();
@@ -123,9 +124,9 @@ Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry)
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
     if (auto given = give_sockets(entry); !given) return tl::unexpected(given.error());
     const auto& config = *entry.config;
-    auto service = starter_.prepare_service(*tree_, config, entry.identity,
-                                            notify_variables(config, socket_path(options_, config)),
-                                            std::exchange(entry.sockets, {}));
+    auto service =
+        starter_.prepare_service(*tree_, config, entry.identity, notify_variables(config, socket_path(entry)),
+                                 std::exchange(entry.sockets, {}));
     if (!service) return tl::unexpected(service.error());
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
@@ -185,7 +186,7 @@ Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) 
     }
     entry.notify.reset();
     auto opened = NotifySocket::open(
-        context_, socket_path(options_, *entry.config), uid,
+        context_, socket_path(entry), uid,
         [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
     if (!opened) return tl::unexpected(opened.error());
     entry.notify = std::move(*opened);

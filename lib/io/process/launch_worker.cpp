@@ -267,6 +267,16 @@ bool LaunchWorker::cancel(Ticket ticket) {
     return implementation_->cancel(ticket);
 }
 
+bool LaunchWorker::busy() const {
+    return !implementation_->events.empty();
+}
+
+void LaunchWorker::kill_children() {
+    const std::lock_guard lock(implementation_->mutex);
+    for (const auto& thread : implementation_->threads)
+        if (thread->busy()) thread->child.signal(SIGKILL);
+}
+
 void LaunchWorker::reaped(pid_t pid) {
     const std::lock_guard lock(implementation_->mutex);
     for (const auto& thread : implementation_->threads) thread->child.forget(pid);

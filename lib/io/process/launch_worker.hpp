@@ -53,6 +53,10 @@ public:
     Ticket launch(LaunchJob job, Events events);
     // True: its turn had not come, and nothing of it will ever run.
     [[nodiscard]] bool cancel(Ticket ticket);
+    // Whether any launch is not over, be it held up or waiting for its turn.
+    [[nodiscard]] bool busy() const;
+    // SIGKILL to the children that are not at their exec yet. `done` follows where that helps.
+    void kill_children();
     // That child was reaped elsewhere: its number may be another's from now on.
     void reaped(pid_t pid);
 

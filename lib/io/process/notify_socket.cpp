@@ -136,6 +136,25 @@ Staged<std::unique_ptr<NotifySocket>> NotifySocket::open(boost::asio::io_context
     return std::unique_ptr<NotifySocket>(new NotifySocket(std::move(implementation)));
 }
 
+std::unique_ptr<NotifySocket> NotifySocket::resume(boost::asio::io_context& context, UniqueFd fd,
+                                                   const std::string& path, Heard heard) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return nullptr;
+    auto implementation = std::make_shared<Implementation>(context, path, status.st_uid, std::move(heard));
+    implementation->descriptor.assign(fd.release());
+    std::unique_ptr<NotifySocket> resumed(new NotifySocket(std::move(implementation)));
+    resumed->listen();
+    return resumed;
+}
+
+std::string NotifySocket::path_of(int fd) {
+    sockaddr_un address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 || address.sun_family != AF_UNIX)
+        return {};
+    return {address.sun_path, ::strnlen(address.sun_path, sizeof address.sun_path)};
+}
+
 NotifySocket::NotifySocket(std::shared_ptr<Implementation> implementation)
     : implementation_(std::move(implementation)) {}
 
@@ -167,6 +186,10 @@ void NotifySocket::listen() {
 
 uid_t NotifySocket::uid() const {
     return implementation_->uid;
+}
+
+int NotifySocket::fd() const {
+    return implementation_->descriptor.native_handle();
 }
 
 }  // namespace dpsup::io

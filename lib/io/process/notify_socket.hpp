@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "io/process/stage.hpp"
+#include "io/unique_fd.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -32,6 +33,13 @@ public:
     [[nodiscard]] static Staged<std::unique_ptr<NotifySocket>> open(boost::asio::io_context& context,
                                                                     const std::string& path, uid_t uid,
                                                                     Heard heard);
+    // Goes on with one that an earlier program in this process had opened, and hears what has arrived since. Nothing:
+    // it is not there any more.
+    [[nodiscard]] static std::unique_ptr<NotifySocket> resume(boost::asio::io_context& context, UniqueFd fd,
+                                                              const std::string& path, Heard heard);
+    // Where it is bound; empty: it is no such socket.
+    [[nodiscard]] static std::string path_of(int fd);
+
     ~NotifySocket();  // removes the path
     NotifySocket(const NotifySocket&) = delete;
     NotifySocket& operator=(const NotifySocket&) = delete;
@@ -44,6 +52,7 @@ public:
     void hold();
     void listen();
     [[nodiscard]] uid_t uid() const;
+    [[nodiscard]] int fd() const;
 
 private:
     struct Implementation;

@@ -22,6 +22,10 @@ void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->launch(id, generation, std::move(config), std::move(sockets));
 }
 
+void ProcessHost::inherit(std::vector<UniqueFd> notify_sockets) {
+    implementation_->inherit(std::move(notify_sockets));
+}
+
 void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig config,
                         const AdoptedProcess& process) {
     implementation_->adopt(id, generation, std::move(config), process);
@@ -67,6 +71,43 @@ CommandNumber ProcessHost::run_in_service(ServiceId id, std::vector<std::string>
                                           CommandCallback callback, CommandProgress progress) {
     return implementation_->run_in_service(id, std::move(command), timeout, std::move(callback),
                                            std::move(progress));
+}
+
+void ProcessHost::run_as_daemon(std::vector<std::string> command, Duration timeout,
+                                CommandCallback callback) {
+    implementation_->run_as_daemon(std::move(command), timeout, std::move(callback));
+}
+
+void ProcessHost::hold() {
+    implementation_->hold();
+}
+
+bool ProcessHost::launching() const {
+    return implementation_->launching();
+}
+
+void ProcessHost::kill_launching() {
+    implementation_->kill_launching();
+}
+
+void ProcessHost::hold_exits() {
+    implementation_->hold_exits();
+}
+
+void ProcessHost::tell_all() {
+    implementation_->flush();
+}
+
+void ProcessHost::resume() {
+    implementation_->resume();
+}
+
+std::vector<ServiceId> ProcessHost::unborn() const {
+    return implementation_->unborn();
+}
+
+std::vector<int> ProcessHost::notify_sockets() const {
+    return implementation_->notify_sockets();
 }
 
 void ProcessHost::kill_command(CommandNumber number) {

@@ -23,6 +23,7 @@
 #include "core/supervise/event.hpp"
 #include "io/process/stage.hpp"
 #include "io/socket/passed_socket.hpp"
+#include "io/unique_fd.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -76,6 +77,7 @@ struct CommandResult {
 struct AdoptedProcess {
     pid_t pid = 0;            // 0: it was about to be launched
     std::uint64_t start = 0;  // in clock ticks since boot
+    bool unborn = false;      // its launch had not begun, and is made up for
 };
 
 // What is told of a command besides its result, on the loop; may be left empty.
@@ -107,8 +109,12 @@ public:
     // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
     void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets = {});
 
+    // What an earlier program in this process heard its services on; before the adoption.
+    void inherit(std::vector<UniqueFd> notify_sockets);
+
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
-    // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
+    // Launched where its main process runs, or has ended as a child of ours that nobody has reaped (then Exited follows,
+    // and says how); else Exited, as unknown, and Emptied once nothing of it is left.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
     // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
@@ -139,6 +145,23 @@ public:
                                  CommandCallback callback, CommandProgress progress = {});
     // Kills it, or takes its turn away. Answered as ever.
     void kill_command(CommandNumber number);
+
+    // A command of the daemon's own: with its user, environment and cgroup. Calls back as run_in_service does.
+    void run_as_daemon(std::vector<std::string> command, Duration timeout, CommandCallback callback);
+
+    // Before an exec in this process. Until resume() nothing more is launched; what the launching thread has in hand
+    // comes to its end.
+    void hold();
+    [[nodiscard]] bool launching() const;
+    void kill_launching();  // what does not come to its end
+    // The last step: reaps nobody any more (that is left to whoever comes after), and tells all that is known.
+    void hold_exits();
+    void tell_all();
+    void resume();
+    // Launches that have not begun.
+    [[nodiscard]] std::vector<ServiceId> unborn() const;
+    // Of what runs, for inherit() in the program that comes after.
+    [[nodiscard]] std::vector<int> notify_sockets() const;
 
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;

@@ -29,6 +29,7 @@
 #include "io/process/launch_worker.hpp"
 #include "io/process/notify_message.hpp"
 #include "io/process/notify_socket.hpp"
+#include "io/process/own_command.hpp"
 #include "io/process/process_host.hpp"
 #include "io/process/process_tree.hpp"
 #include "io/process/reaper.hpp"
@@ -43,6 +44,7 @@ public:
     [[nodiscard]] Result<void> open();
 
     void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets);
+    void inherit(std::vector<UniqueFd> notify_sockets);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
     void end_adoption();
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
@@ -56,6 +58,16 @@ public:
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  ProcessHost::CommandCallback callback, CommandProgress progress);
     void kill_command(CommandNumber number);
+    void run_as_daemon(std::vector<std::string> command, Duration timeout,
+                       ProcessHost::CommandCallback callback);
+    void hold();
+    [[nodiscard]] bool launching() const { return worker_.busy(); }
+    void kill_launching() { worker_.kill_children(); }
+    void hold_exits() { reaper_.hold(); }
+    void resume();
+    [[nodiscard]] std::vector<ServiceId> unborn() const;
+    [[nodiscard]] std::vector<int> notify_sockets() const;
+    void flush();
     [[nodiscard]] std::string status_text(ServiceId id) const;
 
 private:
@@ -105,7 +117,6 @@ private:
     }
 
     void emit(ServiceId id, Generation generation, core::Fact fact);
-    void flush();
     void schedule_flush();
 
     void schedule_launches();
@@ -120,6 +131,7 @@ private:
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
     void signal_now(Entry& entry, const Signal& signal);
     void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
+    [[nodiscard]] std::string socket_path(const Entry& entry) const;
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
     // True: nothing of the launch will ever run, and the entry is idle.
     [[nodiscard]] bool cancel_launch(Entry& entry);
@@ -137,6 +149,8 @@ private:
     [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
     void forget_main(Entry& entry);
     [[nodiscard]] pid_t hold_adopted(const Entry& entry, const AdoptedProcess& process, UniqueFd& held);
+    void take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held);
+    void inherit_notify(ServiceId id, Entry& entry);
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf);
     void resume_output(Entry& entry);
     void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
@@ -153,6 +167,7 @@ private:
     LaunchWorker worker_;
     Identities identities_;
     std::unique_ptr<CommandRunner> commands_;
+    std::unordered_map<std::string, UniqueFd> inherited_notify_;  // by path
     std::unordered_map<ServiceId, Entry> entries_;
     std::unordered_map<std::string, ServiceId> by_name_;
     std::deque<Launch> queue_;
@@ -160,6 +175,7 @@ private:
     std::set<ServiceId> ending_;
     std::set<ServiceId> reloading_;             // their reload command is not gone yet
     std::set<LaunchWorker::Ticket> launching_;  // but for those that are held up
+    bool launches_held_ = false;
     bool launches_scheduled_ = false;
     bool flush_scheduled_ = false;
     bool flushing_ = false;

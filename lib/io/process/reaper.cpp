@@ -44,7 +44,8 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
     void reap() {
         for (int count = 0; count < reaped_per_turn; ++count) {
             siginfo_t info{};
-            if (closed || ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+            if (closed || held) return;
+            if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
             tell(info);
         }
         boost::asio::post(context, [self = shared_from_this()] { self->reap(); });
@@ -84,6 +85,7 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
     std::uint64_t last_watch = 0;
     std::unordered_map<pid_t, Early> early;
     int expected = 0;
+    bool held = false;
     bool closed = false;
 };
 
@@ -120,6 +122,15 @@ void Reaper::forget(Watch watch) {
     const auto found = implementation_->callbacks.find(watch.pid);
     if (found != implementation_->callbacks.end() && found->second.number == watch.number)
         implementation_->callbacks.erase(found);
+}
+
+void Reaper::hold() {
+    implementation_->held = true;
+}
+
+void Reaper::resume() {
+    implementation_->held = false;
+    boost::asio::post(implementation_->context, [self = implementation_] { self->reap(); });
 }
 
 bool Reaper::is_child(pid_t pid) {

@@ -39,6 +39,11 @@ public:
     // Whether it is a child of ours that nobody has reaped: then its number is no other's.
     [[nodiscard]] static bool is_child(pid_t pid);
 
+    // Reaps nobody until resume(): whoever ends meanwhile waits, with how it ended, for us or for the program that takes
+    // our place by an exec.
+    void hold();
+    void resume();
+
     // A launch is under way in another thread, whose child may end before its number is known here: until unexpect()
     // the ends of unknown children are remembered for watch(), but for those that `born` says are another's.
     void expect();

@@ -41,6 +41,7 @@ public:
 
     [[nodiscard]] const std::string& instance() const { return defaults_.instance; }
     [[nodiscard]] const OutputPaths& paths() const { return paths_; }
+    [[nodiscard]] const LaunchDefaults& defaults() const { return defaults_; }
 
 private:
     struct Wanted;

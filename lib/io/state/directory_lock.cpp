@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -38,11 +39,21 @@ std::string holder(int fd) {
     return program == "dpsupd" ? " (pid " + pid + ")" : "";
 }
 
+bool is_locked_file(const UniqueFd& held, const std::string& path) {
+    struct stat ours{};
+    struct stat there{};
+    return held && ::fstat(held.get(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino &&
+           ::flock(held.get(), LOCK_EX | LOCK_NB) == 0;
+}
+
 }  // namespace
 
 Result<UniqueFd> lock_directory(const std::string& directory, const std::string& name,
-                                const std::string& what) {
+                                const std::string& what, UniqueFd held) {
     const std::string path = directory + "/" + name;
+    if (is_locked_file(held, path)) return held;
+    held.reset();
     UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600));
     if (!lock) return fail("lock_failed", "open " + path + ": " + std::strerror(errno));
     if (!lock_in_time(lock.get())) {

@@ -29,11 +29,27 @@ constexpr const char* error_code = "runs_not_recorded";
 Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     RunLog log(std::move(path), std::move(boot_id));
     if (Result<void> read = log.read(); !read) return tl::unexpected(read.error());
-    for (const auto& [name, record] : log.found_) log.set(name, record);
+    for (const auto& [name, found] : log.found_) {
+        RunRecord record = found;
+        record.unborn = false;
+        log.set(name, record);
+    }
     // Always anew: what is damaged goes, and appending begins at the end of a line.
     // Where there is no room, the first flush tells.
-    (void)log.flush();
+    const bool written = log.flush().has_value();
+    // Believed only by whoever has struck it out: whoever comes next must not launch it once more.
+    for (auto& [name, found] : log.found_) found.unborn = found.unborn && written;
     return log;
+}
+
+Result<void> RunLog::check(const std::string& path, const std::string& boot_id) {
+    RunLog log(path, boot_id);
+    if (Result<void> read = log.read(); !read) return read;
+    // The last line may be half written in this moment.
+    if (log.damaged_ > (log.last_damaged_ ? 1U : 0U))
+        return fail("state_not_understood", "some lines of " + path + " make no sense to this dpsup",
+                    "it may be older than the one that runs");
+    return {};
 }
 
 Result<void> RunLog::read() {
@@ -55,6 +71,7 @@ Result<void> RunLog::read() {
 
 void RunLog::take(std::string_view line) {
     std::optional<NamedRun> run = decode_run(line);
+    last_damaged_ = !run.has_value();
     if (!run) {
         ++damaged_;
         return;

@@ -28,6 +28,7 @@ struct RunRecord {
     std::uint64_t process_start =
         0;                    // of the main process, in clock ticks since boot (proc(5)); 0: not known
     std::string cgroup_root;  // below which its cgroup lies; empty: it has none
+    bool unborn = false;  // pid 0: its launch has certainly not begun. So said only right before a re-exec
 
     bool operator==(const RunRecord&) const = default;
 };
@@ -39,6 +40,9 @@ public:
     // Reads what is on record for this boot, and goes on from there. Fails with "state_too_new" where a newer dpsup wrote
     // it, and leaves it as it is.
     [[nodiscard]] static Result<RunLog> open(std::string path, std::string boot_id);
+
+    // Whether open() would understand all that lies there; changes nothing. Another process may be writing to it.
+    [[nodiscard]] static Result<void> check(const std::string& path, const std::string& boot_id);
 
     // What was on record when it was opened. It is handed over once: afterwards the file alone knows.
     [[nodiscard]] RunRecords take_found() { return std::exchange(found_, {}); }
@@ -78,6 +82,7 @@ private:
     std::string boot_id_;
     RunRecords found_;
     std::size_t damaged_ = 0;
+    bool last_damaged_ = false;
     std::unordered_map<std::string, Line> lines_;
     UniqueFd file_;
     std::uint64_t size_ = 0;  // of the file, as far as it is good

@@ -42,11 +42,17 @@ tl::unexpected<Error> too_large(const std::string& path) {
 
 }  // namespace
 
-Result<StateStore> StateStore::open(const std::string& directory) {
+Result<StateStore> StateStore::open(const std::string& directory, UniqueFd held) {
     if (Result<void> made = make_directories(directory); !made) return tl::unexpected(made.error());
-    Result<UniqueFd> lock = lock_directory(directory, "lock", "state directory");
+    Result<UniqueFd> lock = lock_directory(directory, "lock", "state directory", std::move(held));
     if (!lock) return tl::unexpected(lock.error());
     return StateStore(directory, std::move(*lock));
+}
+
+Result<void> StateStore::check(const std::string& directory) {
+    const Result<Remembered> loaded = StateStore(directory, UniqueFd()).load();
+    if (!loaded) return tl::unexpected(loaded.error());
+    return {};
 }
 
 Result<Remembered> StateStore::load() const {

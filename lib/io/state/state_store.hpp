@@ -26,7 +26,11 @@ class StateStore {
 public:
     // Creates the directory (0700) where it is missing, and locks it for the life of the store; fails with
     // "already_running" as lock_directory() does.
-    [[nodiscard]] static Result<StateStore> open(const std::string& directory);
+    [[nodiscard]] static Result<StateStore> open(const std::string& directory, UniqueFd held = {});
+    [[nodiscard]] int lock() const { return lock_.get(); }
+
+    // Whether load() would understand what lies there; locks nothing.
+    [[nodiscard]] static Result<void> check(const std::string& directory);
 
     // Nothing is remembered where there is no file. A file of a newer version or one that cannot be
     // understood is an error, and left as it is.

@@ -18,7 +18,8 @@ namespace {
 
 // What a re-exec passes: "PID FD:NAME FD:NAME ...".
 constexpr const char* exec_variable = "DPSUP_DESCRIPTORS";
-constexpr int first_of_ours = 3;  // after the standard ones
+constexpr int first_of_ours = 3;                               // after the standard ones
+constexpr std::size_t variable_max = std::size_t{120} * 1024;  // the kernel takes 128 KiB a string
 
 bool set_close_on_exec(int fd, bool close) {
     return ::fcntl(fd, F_SETFD, close ? FD_CLOEXEC : 0) == 0;
@@ -103,9 +104,11 @@ void DescriptorStore::drop(const std::string& name) {
 
 void DescriptorStore::open_for_exec() {
     std::string variable = std::to_string(::getpid());
-    for (const Named& one : kept_)
-        if (set_close_on_exec(one.fd.get(), false))
-            variable += " " + std::to_string(one.fd.get()) + ":" + one.name;
+    for (const Named& one : kept_) {
+        const std::string word = " " + std::to_string(one.fd.get()) + ":" + one.name;
+        if (variable.size() + word.size() > variable_max) break;
+        if (set_close_on_exec(one.fd.get(), false)) variable += word;
+    }
     ::setenv(exec_variable, variable.c_str(), 1);
 }
 

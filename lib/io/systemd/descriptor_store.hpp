@@ -33,7 +33,8 @@ public:
     // Nobody needs it any more: neither keeper holds what was kept or passed under this name.
     void drop(const std::string& name);
 
-    // Lets all that is kept through the next exec and names it in the environment. Undone where that exec fails.
+    // Lets all that is kept through the next exec and names it in the environment, in order; what does not fit there (more
+    // than some ten thousand) is closed. Undone where that exec fails.
     void open_for_exec();
     void exec_failed();
 

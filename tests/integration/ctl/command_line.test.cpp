@@ -336,6 +336,15 @@ TEST_F(CommandLine, PlansAppliesAndTellsVersions) {
     EXPECT_THAT(run({"version"}).out, testing::ContainsRegex("dpsupctl .*\ndpsupd   .* .pid"));
 }
 
+TEST_F(CommandLine, WaitsForTheNewDaemon) {
+    const auto done = run({"daemon", "reexec"});
+    EXPECT_EQ(done.code, 0);
+    EXPECT_THAT(done.out,
+                testing::ContainsRegex("^dpsupd 1.0 -> .* .pid .*; nobody supervised for 12 ms\n$"));
+    EXPECT_EQ(run({"daemon"}).code, 2);
+    EXPECT_EQ(run({"daemon", "rexec"}).code, 2);
+}
+
 TEST_F(CommandLine, HelpsWithEachCommand) {
     const auto help = run({"--help"});
     EXPECT_EQ(help.code, 0);

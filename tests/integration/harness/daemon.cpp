@@ -74,7 +74,7 @@ bool Daemon::prepare_mounts() const {
 
 void Daemon::launch() {
     Spawn spawn;
-    spawn.command = {DPSUP_DPSUPD, "--config", config_file()};
+    spawn.command = {expand(options_.program), "--config", config_file()};
     spawn.command.insert(spawn.command.end(), options_.arguments.begin(), options_.arguments.end());
     spawn.environment["RUNTIME_DIRECTORY"] = path("run");
     for (const auto& [name, value] : options_.environment) spawn.environment[name] = expand(value);

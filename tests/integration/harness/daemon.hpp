@@ -33,6 +33,7 @@ inline constexpr bool sanitized = false;
 struct Options {
     std::string daemon_keys = {};  // more keys of [daemon], one a line
     std::vector<std::string> arguments = {};
+    std::string program = DPSUP_DPSUPD;  // expanded as a configuration is
     std::map<std::string, std::string> environment = {};
     bool cgroups = true;                     // false: dpsupd sees no cgroup file system
     std::function<bool()> before_exec = {};  // in dpsupd's process, before it is dpsupd; false: it never is

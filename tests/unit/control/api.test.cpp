@@ -166,6 +166,18 @@ TEST_F(Api, StopsNoDaemonByARequestThatItDoesNotUnderstand) {
     EXPECT_TRUE(backend.daemon_stops.empty());
 }
 
+TEST_F(Api, ReExecutesForAdministratorsOnly) {
+    EXPECT_EQ(reply("GET", "/v1/version").at("run").as_string(), "one");
+    const auto answer = reply("POST", "/v1/daemon/reexec");
+    EXPECT_EQ(answer.at("run").as_string(), "one");
+    EXPECT_EQ(answer.at("version_after").as_string(), "1.1");
+    EXPECT_THAT(backend.reexecuted_by, ElementsAre("root"));
+    EXPECT_EQ(reply("GET", "/v1/version").at("run").as_string(), "two");
+    backend.reexec_reply = fail("refused", "there is no such program");
+    error("POST", "/v1/daemon/reexec");
+    EXPECT_EQ(status, 409U);
+}
+
 TEST_F(Api, GivesTheLastDecisions) {
     backend.add("web");
     for (int i = 0; i < 5; ++i) backend.decide("web", core::State::backoff, "exited with code 1");

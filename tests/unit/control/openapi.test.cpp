@@ -119,7 +119,8 @@ TEST_F(OpenApi, FitsErrors) {
 TEST_F(OpenApi, IsCheckedForMissingWrongAndUnknownMembers) {
     EXPECT_THAT(
         schema.problems("Version", json::parse(R"({"name": "x", "version": 1, "pid": 1, "extra": 0})")),
-        testing::UnorderedElementsAre("Version: lacks api", "Version.version: wants string",
+        testing::UnorderedElementsAre("Version: lacks api", "Version: lacks run",
+                                      "Version.version: wants string",
                                       "Version.extra: is not in the document"));
     EXPECT_THAT(schema.problems("State", json::parse(R"("dancing")")), testing::SizeIs(1));
 }

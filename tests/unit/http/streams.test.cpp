@@ -21,6 +21,47 @@ TEST_F(HttpServer, StreamsToAnOldClientUpToTheEnd) {
     EXPECT_THAT(one.read_until("first"), HasSubstr("\r\n\r\nfirst\n"));
 }
 
+TEST_F(HttpServer, EndsStreamsInOrderWhenItLeaves) {
+    start();
+    auto one = client();
+    auto old = client();
+    one.send("GET /stream HTTP/1.1\r\n\r\n");
+    one.read_until("first");
+    old.send("GET /stream HTTP/1.0\r\n\r\n");
+    old.read_until("first");
+    server->leave();
+    EXPECT_THAT(one.read_all(), testing::EndsWith("0\r\n\r\n"));
+    EXPECT_TRUE(one.closed());
+    static_cast<void>(old.read_all());
+    EXPECT_TRUE(old.closed());
+    EXPECT_TRUE(server->has_left());
+}
+
+TEST_F(HttpServer, LeavesOnceEverybodyHasHisAnswer) {
+    start();
+    auto idle = client();
+    idle.send("GET /x HTTP/1.1\r\n\r\n");
+    EXPECT_NE(idle.read_until("}"), "");
+    auto half = client();
+    half.send("GET /x HTTP/1.1\r\n");
+    ASSERT_TRUE(server->settles_at(2));
+    server->leave();
+    EXPECT_EQ(idle.read_all(), "");
+    EXPECT_TRUE(idle.closed());
+    EXPECT_FALSE(server->has_left());
+    half.send("\r\n");
+    EXPECT_THAT(half.read_all(), HasSubstr("Connection: close"));
+    EXPECT_TRUE(server->has_left());
+
+    // Whoever comes meanwhile waits for the next one.
+    auto next = client();
+    ASSERT_TRUE(next.connected());
+    next.send("GET /x HTTP/1.1\r\nConnection: close\r\n\r\n");
+    EXPECT_FALSE(next.closes_within(20ms));
+    server->resume();
+    EXPECT_THAT(next.read_all(), HasSubstr("200 OK"));
+}
+
 TEST_F(HttpServer, SendsHeartbeatsInSilence) {
     start({.heartbeat = 50ms});
     const auto one = client();

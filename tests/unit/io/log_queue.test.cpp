@@ -54,6 +54,20 @@ protected:
     std::shared_ptr<Log> log = std::make_shared<Log>();
 };
 
+TEST_F(Queueing, IsFlushedOnceTheLastIsWritten) {
+    const auto queued = queue(1 << 20);
+    push(*queued, "a");
+    push(*queued, "b");
+    log->wait_until_it_hangs();
+    EXPECT_FALSE(queued->flush(1ms));
+    log->open();
+    EXPECT_TRUE(queued->flush(10s));
+    EXPECT_THAT(log->lines(), ElementsAre("a", "b"));
+    push(*queued, "c");
+    EXPECT_TRUE(queued->flush(10s));
+    EXPECT_THAT(log->lines(), ElementsAre("a", "b", "c"));
+}
+
 TEST_F(Queueing, WritesAllInOrderBeforeItCloses) {
     const auto queued = queue(1 << 20);
     for (int i = 0; i < 100; ++i) push(*queued, std::to_string(i));

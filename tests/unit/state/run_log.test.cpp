@@ -89,6 +89,39 @@ TEST_F(RunLogTest, ReadsBackTheLastOfEachName) {
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
+// Whoever reads that a launch has not begun launches it: the next one must not do so again.
+TEST_F(RunLogTest, TellsOnceThatALaunchHadNotBegun) {
+    RunRecord unborn = some_record(1);
+    unborn.unborn = true;
+    {
+        RunLog log = open();
+        log.set("a", unborn);
+        ASSERT_TRUE(log.flush());
+    }
+    EXPECT_EQ(open().take_found(), (RunRecords{{"a", unborn}}));
+    EXPECT_EQ(open().take_found(), (RunRecords{{"a", some_record(1)}}));
+}
+
+TEST_F(RunLogTest, TellsBeforehandWhetherItWouldBeUnderstood) {
+    EXPECT_TRUE(RunLog::check(path_, "boot-a")) << "nothing is there";
+    {
+        RunLog log = open();
+        log.set("a", some_record(1));
+        log.set("b", some_record(2));
+        ASSERT_TRUE(log.flush());
+    }
+    const std::string good = content();
+    EXPECT_TRUE(RunLog::check(path_, "boot-a"));
+    put(good + good.substr(good.size() - 30, 20));
+    EXPECT_TRUE(RunLog::check(path_, "boot-a")) << "its last line is being written";
+    const std::size_t second = good.find('\n') + 1;
+    put(good.substr(0, second) + "x" + good.substr(second));
+    EXPECT_FALSE(RunLog::check(path_, "boot-a"));
+    const std::string before = content();
+    EXPECT_FALSE(RunLog::check(path_, "boot-a"));
+    EXPECT_EQ(content(), before) << "it only looks";
+}
+
 TEST_F(RunLogTest, IsWorthNothingInAnotherBoot) {
     {
         RunLog log = open("boot-a");

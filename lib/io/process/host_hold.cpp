@@ -1,0 +1,38 @@
+// Before another program takes our place in this process: everything comes to a stand that it can go on from.
+#include "io/process/process_host_implementation.hpp"
+
+namespace dpsup::io {
+
+void ProcessHostImplementation::hold() {
+    launches_held_ = true;
+    commands_->hold();
+}
+
+void ProcessHostImplementation::resume() {
+    launches_held_ = false;
+    schedule_launches();
+    commands_->resume();
+    reaper_.resume();
+}
+
+std::vector<ServiceId> ProcessHostImplementation::unborn() const {
+    std::vector<ServiceId> ids;
+    for (const auto& [id, entry] : entries_)
+        if (entry.phase == Phase::queued) ids.push_back(id);
+    return ids;
+}
+
+std::vector<int> ProcessHostImplementation::notify_sockets() const {
+    std::vector<int> descriptors;
+    for (const auto& [id, entry] : entries_)
+        if (entry.notify && entry.phase == Phase::running) descriptors.push_back(entry.notify->fd());
+    return descriptors;
+}
+
+void ProcessHostImplementation::run_as_daemon(std::vector<std::string> command, Duration timeout,
+                                              ProcessHost::CommandCallback callback) {
+    const auto own = std::make_shared<OwnCommand>(context_, worker_, reaper_, std::move(callback));
+    own->run(std::move(command), starter_.defaults(), timeout);
+}
+
+}  // namespace dpsup::io
