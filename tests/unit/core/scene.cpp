@@ -37,6 +37,10 @@ Spec& Spec::stable_after(Duration duration) {
     restart.stable_after = duration;
     return *this;
 }
+Spec& Spec::on_unknown(UnknownEnd what) {
+    restart.on_unknown = what;
+    return *this;
+}
 Spec& Spec::probed(ProbePolicy probe) {
     probes.push_back(probe);
     return *this;

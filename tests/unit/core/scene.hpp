@@ -25,6 +25,7 @@ struct Spec : Policy {
     Spec& gives_up_after(std::uint32_t attempts);
     Spec& delays(Duration delay, Duration most, double factor = 2);
     Spec& stable_after(Duration duration);
+    Spec& on_unknown(UnknownEnd what);
     Spec& probed(ProbePolicy probe);
     Spec& notifies();
     Spec& watched(Duration watchdog);
