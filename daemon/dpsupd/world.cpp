@@ -90,10 +90,8 @@ void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) 
 void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
     io::ServiceConfig config = config_of(effect.service);
     note_output_place(effect.service, *config);
-    const auto expected = expected_.find(effect.service);
-    processes_->adopt(effect.service, effect.generation, std::move(config),
-                      expected == expected_.end() ? io::AdoptedProcess{} : expected->second);
-    if (expected != expected_.end()) expected_.erase(expected);
+    processes_->adopt(effect.service, effect.generation, std::move(config), expected(effect.service));
+    expected_.erase(effect.service);
 }
 
 void World::perform(const core::Effect& effect, const core::SendSignal& signal) {

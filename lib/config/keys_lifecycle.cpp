@@ -35,6 +35,9 @@ constexpr auto policy(Key key) {
     return field<Value, &Service::policy, Member>(key);
 }
 
+constexpr std::array leftovers{Word<Leftovers>{"kill", Leftovers::kill},
+                               Word<Leftovers>{"adopt", Leftovers::adopt}};
+
 // --- job ---
 
 void read_job(Reading& reading, const Node& node, Service& service) {
@@ -200,6 +203,13 @@ constexpr std::array rows{
          .example = R"("90s")"}),
     policy<Signal, &Policy::stop_signal>(
         {.name = "stop_signal", .doc = "The signal that asks it to end.", .example = R"("SIGINT")"}),
+    field<OneOf<leftovers>, &Service::process, &Process::leftovers>(
+        {.name = "leftovers",
+         .doc =
+             R"(What becomes of processes that an earlier dpsupd left, where its record of the service is lost or )"
+             R"(names another main process: "kill" them, or "adopt" the oldest that leads a session as the main )"
+             R"(process.)",
+         .example = R"("adopt")"}),
 };
 
 constexpr std::array dependency_rows{

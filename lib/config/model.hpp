@@ -62,6 +62,9 @@ struct LogConfig {
     bool operator==(const LogConfig&) const = default;
 };
 
+// What becomes of processes of the service that are found when dpsupd starts, and of which there is no record.
+enum class Leftovers : std::uint8_t { kill, adopt };
+
 struct ReloadSignal {
     int signal = 1;
     bool operator==(const ReloadSignal&) const = default;
@@ -91,6 +94,7 @@ struct Process {
     Limits limits;
     LogConfig log;
     std::variant<std::monostate, ReloadSignal, ReloadCommand> reload;
+    Leftovers leftovers = Leftovers::kill;
 
     bool operator==(const Process&) const = default;
 };

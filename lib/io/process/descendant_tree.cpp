@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 
 namespace dpsup::io {
 namespace {
@@ -69,13 +70,15 @@ std::vector<pid_t> DescendantTree::left_behind(const std::string& leaf) {
 
 // They are nobody's descendants any more, but bear our mark.
 void DescendantTree::kill_unclaimed() {
+    std::map<std::string, std::vector<pid_t>> left;
     for (const pid_t pid : all_processes()) {
         const std::string leaf = marked_as(pid);
-        if (leaf.empty() || pid == ::getpid()) continue;
-        if (adopted_.contains(leaf)) continue;
-        warn_(leaf.substr(0, leaf.find('/')),
-              "killed process " + std::to_string(pid) + ", which an earlier daemon had left");
-        ::kill(pid, SIGKILL);
+        if (leaf.empty() || pid == ::getpid() || adopted_.contains(leaf)) continue;
+        left[leaf.substr(0, leaf.find('/'))].push_back(pid);
+    }
+    for (const auto& [service, pids] : left) {
+        warn_(service, "an earlier dpsupd left processes and no record of them; killed " + described(pids));
+        for (const pid_t pid : pids) ::kill(pid, SIGKILL);
     }
 }
 

@@ -17,7 +17,8 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     UniqueFd held;
-    const pid_t pid = hold_adopted(entry, process, held);
+    const pid_t pid = hold_adopted(entry.leaf(), process, held);
+    tell_of_leftovers(entry, process, pid);
     tree_->adopted(entry.leaf(), entry.config->process.limits, pid);
     if (pid == 0) {
         entry.phase = Phase::ending;
@@ -43,28 +44,51 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
 
 // Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
 // before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
-pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
-                                              UniqueFd& held) {
+pid_t ProcessHostImplementation::hold_adopted(const std::string& leaf, const AdoptedProcess& process,
+                                              UniqueFd& held) const {
     const bool by_cgroup = !options_.cgroup_root.empty();
     std::vector<pid_t> candidates;
     if (process.pid > 0)
         candidates = {process.pid};
     else
-        candidates = leaders_in(entry.leaf());
+        candidates = leaders_in(leaf);
     for (const pid_t pid : candidates) {
         held = ForeignProcess::hold(pid);
         ProcEntry seen;
         if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
         if (process.pid > 0 && seen.start != process.start) continue;
-        if (by_cgroup && !tree_->contains(entry.leaf(), pid)) continue;
+        if (by_cgroup && !tree_->contains(leaf, pid)) continue;
         if (ForeignProcess::lives(held)) return pid;
     }
     held.reset();
     return 0;
 }
 
+std::optional<AdoptedProcess> ProcessHostImplementation::find_leftover(const std::string& name,
+                                                                       const AdoptedProcess& known) const {
+    UniqueFd held;
+    if (known.pid > 0 && hold_adopted(name, known, held) != 0) return std::nullopt;
+    const pid_t pid = hold_adopted(name, {}, held);
+    ProcEntry seen;
+    if (pid == 0 || !read_proc_entry(pid, seen) || !ForeignProcess::lives(held)) return std::nullopt;
+    return AdoptedProcess{pid, seen.start, true};
+}
+
+// One line, where what runs is not what is on record.
+void ProcessHostImplementation::tell_of_leftovers(const Entry& entry, const AdoptedProcess& process,
+                                                  pid_t pid) {
+    if (pid != 0 && process.leftover)
+        warnings_(entry.leaf(), "an earlier dpsupd left process " + described({pid}) +
+                                    " and no record of it; it is the main process from now on (leftovers)");
+    if (pid != 0) return;
+    const std::vector<pid_t> left = tree_->left_behind(entry.leaf());
+    if (!left.empty())
+        warnings_(entry.leaf(),
+                  "the main process on record is gone, and what it left is to end: " + described(left));
+}
+
 // The oldest first.
-std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) {
+std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) const {
     std::vector<std::pair<std::uint64_t, pid_t>> leaders;
     for (const pid_t pid : tree_->left_behind(leaf)) {
         ProcEntry process;

@@ -44,6 +44,8 @@ public:
 
     void launch(ServiceId id, Generation generation, ServiceConfig config);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
+    [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
+                                                              const AdoptedProcess& known) const;
     void end_adoption();
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
@@ -133,8 +135,10 @@ private:
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
     [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
     void forget_main(Entry& entry);
-    [[nodiscard]] pid_t hold_adopted(const Entry& entry, const AdoptedProcess& process, UniqueFd& held);
-    [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf);
+    [[nodiscard]] pid_t hold_adopted(const std::string& leaf, const AdoptedProcess& process,
+                                     UniqueFd& held) const;
+    [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
+    void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
     void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
 

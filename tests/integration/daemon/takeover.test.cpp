@@ -106,6 +106,39 @@ TEST_P(Takeover, SeesWhatEndedMeanwhile) {
     EXPECT_THAT(daemon.story("a"), HasSubstr("not known"));
 }
 
+// Its record is lost: it is killed and launched anew, or goes on as it is, as the service says.
+TEST_P(Takeover, DoesWithLeftoversWhatTheServiceSays) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@ lock @DIR@/a"
+[service.b]
+command = "@ACTOR@ lock @DIR@/b"
+leftovers = "adopt"
+)",
+                  options());
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    const auto a = daemon.status("a")["pid"].number();
+    const auto b = daemon.status("b")["pid"].number();
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    ASSERT_EQ(::unlink(daemon.path("run/runs").c_str()), 0);
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    EXPECT_NE(daemon.status("a")["pid"].number(), a);
+    EXPECT_FALSE(runs(static_cast<pid_t>(a)));
+    EXPECT_EQ(daemon.status("b")["pid"].number(), b);
+    EXPECT_THAT(daemon.log(), HasSubstr("killed " + std::to_string(a) + " ("));
+    EXPECT_THAT(daemon.story("b"), HasSubstr("an earlier dpsupd left process " + std::to_string(b) + " ("));
+    EXPECT_EQ(daemon.text("a.double") + daemon.text("b.double"), "");
+
+    // It is on record from now on, and supervised.
+    crash(daemon);
+    EXPECT_EQ(daemon.status("b")["pid"].number(), b);
+    ASSERT_EQ(daemon.ctl({"restart", "--wait", "b"}).code(), 0);
+    EXPECT_NE(daemon.status("b")["pid"].number(), b);
+    EXPECT_EQ(daemon.status("b")["restarts"].number(), 1);
+}
+
 // Files that somebody is just editing, or has spoiled, take effect by an apply and by nothing else.
 TEST_P(Takeover, GoesOnWithWhatWasApplied) {
     const std::string before = R"([service.a]

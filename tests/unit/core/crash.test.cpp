@@ -163,6 +163,43 @@ TEST(Crash, NeverTakesForASuccessWhatMemoryRanOutFor) {
     EXPECT_NE(scene.reason("j").find("out of memory"), std::string::npos) << scene.reason("j");
 }
 
+TEST(Leftover, IsTheServicesInstanceFromNowOn) {
+    Scene scene({service("a").notifies().delays(1s, 1s), service("b").needs("a", Condition::ready)});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.launched("b");
+    scene.lose_record("a");
+    EXPECT_EQ(scene.crash_and_find("a"), "adopt a; adopt b");
+    EXPECT_EQ(scene.state("a"), "starting");
+    EXPECT_EQ(scene.launched("a"), "") << "nothing is launched beside it";
+    EXPECT_EQ(scene.state("a"), "ready") << "it will not say READY=1 again";
+    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.state("a"), "backoff");
+    EXPECT_EQ(scene.wait(1s), "launch a");
+}
+
+TEST(Leftover, OfAnotherInstanceThanTheRecordsIsANewOne) {
+    Scene scene({service("a")});
+    scene.begin();
+    scene.launched("a");
+    scene.crash_and_find("a");
+    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.state("a"), "starting") << "that was the instance on record";
+    scene.launched("a");
+    EXPECT_EQ(scene.state("a"), "ready");
+    EXPECT_EQ(scene.service_named("a").restarts, 1U);
+}
+
+TEST(Leftover, OfAServiceThatIsToBeDownIsStopped) {
+    Scene scene({service("a").by_hand()});
+    scene.begin();
+    EXPECT_EQ(scene.crash_and_find("a"), "adopt a; signal a 15");
+    EXPECT_EQ(scene.launched("a"), "signal a 15");
+    scene.ended("a", 0);
+    EXPECT_EQ(scene.state("a"), "stopped");
+}
+
 TEST(Crash, GoesOnWithARestartThatWasWanted) {
     Scene scene({service("db"), service("web").needs("db", Condition::ready)});
     scene.begin();

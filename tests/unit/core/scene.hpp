@@ -50,6 +50,9 @@ public:
     std::string begin();
     // The daemon dies; another one takes over what is on record.
     std::string crash();
+    // The same, and the service is found running though that is not what is on record.
+    std::string crash_and_find(const std::string& name);
+    void lose_record(const std::string& name) { records_.erase(id(name)); }
     // Adds, changes or removes one service.
     std::string add(const Spec& spec);
     std::string change(const Spec& spec, Change change);
