@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <random>
 
 #include "daemon.hpp"
 
@@ -193,52 +192,6 @@ env_file = ["@DIR@/b.env"]
     daemon.relaunch();
     EXPECT_TRUE(daemon.reaches("new", "ready"));
     EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
-}
-
-// At random moments, over services that run, crash, start and stop: each holds a lock, and says so where it cannot.
-TEST_P(Takeover, AtAnyMomentLeadsToNoSecondInstance) {
-    std::string text;
-    for (int i = 0; i < 12; ++i)
-        text += "[service.s" + std::to_string(i) + "]\ncommand = \"@ACTOR@ lock @DIR@/lock" +
-                std::to_string(i) + "\"\n";
-    for (int i = 0; i < 6; ++i)
-        text += "[service.c" + std::to_string(i) + "]\ncommand = \"@ACTOR@ lock @DIR@/crash" +
-                std::to_string(i) + " sleep " + std::to_string(20 + 30 * i) +
-                " exit 1\"\nrestart = { delay = \"10ms\", max_delay = \"50ms\" }\n";
-    Daemon daemon(text, {.daemon_keys = "restart_budget = { burst = 1000000, per_second = 1000000 }",
-                         .cgroups = GetParam()});
-    const auto steady = [](int i) { return "s" + std::to_string(i); };
-    ASSERT_TRUE(eventually([&] {
-        for (int i = 0; i < 12; ++i)
-            if (daemon.status(steady(i))["state"].text() != "ready") return false;
-        return true;
-    }));
-    std::map<std::string, long long> pids;
-    std::map<std::string, long long> restarts;
-    for (int i = 0; i < 12; ++i) pids[steady(i)] = daemon.status(steady(i))["pid"].number();
-    std::mt19937 random(7);
-    for (int round = 0; round < (full_size() ? 100 : sanitized ? 5 : 20); ++round) {
-        if (round % 4 == 3) {
-            const std::string name = steady(static_cast<int>(random() % 12));
-            static_cast<void>(daemon.http("POST", "/v1/services/" + name + "/restart"));
-            pids.erase(name);
-        }
-        ::usleep(static_cast<useconds_t>(random() % 60'000));
-        crash(daemon);
-        for (const auto& [name, pid] : pids)
-            ASSERT_EQ(daemon.status(name)["pid"].number(), pid) << name << ", " << round;
-        for (int i = 0; i < 6; ++i) {
-            const std::string name = "c" + std::to_string(i);
-            const auto count = daemon.status(name)["restarts"].number();
-            ASSERT_GE(count, restarts[name]) << name;
-            restarts[name] = count;
-        }
-    }
-    for (int i = 0; i < 12; ++i) {
-        EXPECT_TRUE(daemon.reaches(steady(i), "ready"));
-        EXPECT_EQ(daemon.text("lock" + std::to_string(i) + ".double"), "") << i;
-    }
-    for (int i = 0; i < 6; ++i) EXPECT_EQ(daemon.text("crash" + std::to_string(i) + ".double"), "") << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Daemon, Takeover, ::testing::Bool(),
