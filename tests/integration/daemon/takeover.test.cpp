@@ -1,8 +1,14 @@
 // The daemon dies by SIGKILL, and another one takes its services over: nothing that ran is touched or started twice.
 #include <gmock/gmock.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 
 #include "daemon.hpp"
 
@@ -103,6 +109,45 @@ TEST_P(Takeover, SeesWhatEndedMeanwhile) {
         return now["state"].text() == "ready" && now["pid"].number() != pid;
     }));
     EXPECT_THAT(daemon.story("a"), HasSubstr("not known"));
+}
+
+// A process of ours with exactly that number, which must be free. -1: the kernel does not let us choose.
+pid_t fork_as(pid_t pid) {
+    clone_args arguments{};
+    arguments.exit_signal = SIGCHLD;
+    arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
+    arguments.set_tid_size = 1;
+    const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
+    while (child == 0) ::pause();
+    return child;
+}
+
+// The service died while no daemon looked, and its number is a stranger's by now.
+TEST_P(Takeover, LeavesAStrangerAloneThatHasTheServicesNumber) {
+    for (const char* leftovers : {"kill", "adopt"}) {
+        Daemon daemon("[service.a]\ncommand = \"@ACTOR@ lock @DIR@/a\"\nleftovers = \"" +
+                          std::string(leftovers) + "\"\n",
+                      options());
+        ASSERT_TRUE(daemon.reaches("a", "ready"));
+        const auto pid = static_cast<pid_t>(daemon.status("a")["pid"].number());
+        daemon.signal(SIGKILL);
+        ASSERT_TRUE(daemon.wait().has_value());
+        ::kill(pid, SIGKILL);
+        ASSERT_EQ(::waitpid(pid, nullptr, 0), pid) << "orphans come to us";
+        const pid_t stranger = fork_as(pid);
+        if (stranger < 0) GTEST_SKIP() << "cannot choose a process's number: " << std::strerror(errno);
+        ASSERT_EQ(stranger, pid);
+        daemon.launch();
+        ASSERT_TRUE(daemon.answers());
+        EXPECT_TRUE(eventually([&] {
+            const Json now = daemon.status("a");
+            return now["state"].text() == "ready" && now["pid"].number() != pid;
+        })) << daemon.story("a");
+        ASSERT_EQ(daemon.ctl({"stop", "--wait", "a"}).code(), 0);
+        EXPECT_TRUE(runs(stranger));
+        ::kill(stranger, SIGKILL);
+        ::waitpid(stranger, nullptr, 0);
+    }
 }
 
 // Its record is lost: it is killed and launched anew, or goes on as it is, as the service says.
