@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <map>
+#include <thread>
 
 namespace dpsup::io {
 namespace {
@@ -21,6 +23,11 @@ bool within(const std::string& leaf, const std::string& candidate) {
 // A regular file or a stream to the journal tells whose output it is; /dev/null and a terminal do not.
 bool identifies(const struct stat& info) {
     return S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode);
+}
+
+bool lives(pid_t pid) {
+    ProcEntry entry;
+    return read_proc_entry(pid, entry) && !entry.ended();
 }
 
 }  // namespace
@@ -80,6 +87,14 @@ void DescendantTree::kill_unclaimed() {
         warn_(service, "an earlier dpsupd left processes and no record of them; killed " + described(pids));
         for (const pid_t pid : pids) ::kill(pid, SIGKILL);
     }
+    // As with cgroups: for a bounded time, so that none is launched anew beside what is still ending.
+    constexpr auto step = std::chrono::milliseconds(10);
+    constexpr int steps_max = 200;
+    const auto left_over = [&] {
+        return std::ranges::any_of(left,
+                                   [](const auto& one) { return std::ranges::any_of(one.second, lives); });
+    };
+    for (int i = 0; i < steps_max && left_over(); ++i) std::this_thread::sleep_for(step);
 }
 
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {

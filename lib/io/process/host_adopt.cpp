@@ -34,10 +34,7 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.main_pid = pid;
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     resume_output(entry);
-    identities_.look_up(entry.config->process,
-                        [weak = weak_from_this(), id, generation](const Identities::Answer& identity) {
-                            if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
-                        });
+    learn_identity(id, entry);
     emit(id, generation, core::Launched{pid});
     schedule_flush();
 }
@@ -108,10 +105,20 @@ void ProcessHostImplementation::resume_output(Entry& entry) {
     rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
 }
 
+// As whom an adopted instance runs; asked again by whoever needs to know, where it could not be found out.
+void ProcessHostImplementation::learn_identity(ServiceId id, Entry& entry) {
+    if (entry.identity || std::exchange(entry.identity_asked, true)) return;
+    identities_.look_up(entry.config->process, [weak = weak_from_this(), id, generation = entry.generation](
+                                                   const Identities::Answer& identity) {
+        if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
+    });
+}
+
 void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
                                               const Identities::Answer& identity) {
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->phase != Phase::running) return;
+    entry->identity_asked = false;
     if (!identity)
         return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
     entry->identity = *identity;

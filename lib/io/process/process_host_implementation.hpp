@@ -36,6 +36,9 @@
 
 namespace dpsup::io {
 
+// Why nothing can be run beside an instance that was just adopted.
+inline constexpr const char* unknown_identity = "its user has not been looked up yet";
+
 class ProcessHostImplementation : public std::enable_shared_from_this<ProcessHostImplementation> {
 public:
     ProcessHostImplementation(boost::asio::io_context& context, ProcessHostOptions options,
@@ -71,6 +74,7 @@ private:
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
         bool main_pid_warned = false;
+        bool identity_asked = false;  // of an adopted instance, and not answered
         pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
         pid_t launched_pid = 0;  // until it is reaped
         Reaper::Watch launched;
@@ -140,6 +144,7 @@ private:
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
     void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
+    void learn_identity(ServiceId id, Entry& entry);
     void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
 
     boost::asio::io_context& context_;

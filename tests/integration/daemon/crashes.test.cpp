@@ -90,6 +90,14 @@ protected:
         ASSERT_TRUE(daemon.wait().has_value());
     }
 
+    static Json status_of(Daemon& daemon) {
+        const Reply reply = daemon.http("GET", "/v1/status");
+        EXPECT_EQ(reply.status, 200) << reply.head << reply.body;
+        const auto end = daemon.wait(std::chrono::milliseconds(reply.status == 200 ? 0 : 200));
+        EXPECT_FALSE(end) << "dpsupd ended by itself: code " << end->code << ", signal " << end->signal;
+        return reply.json()["services"];
+    }
+
     // What one status says must follow from the one before the crash.
     void compare(const Json& before, const Json& after) {
         const std::string up = "up";
@@ -151,11 +159,11 @@ TEST_P(Crashes, AtAnyMomentTouchNothingThatRunsAndStartNothingTwice) {
         SCOPED_TRACE("kill " + std::to_string(round));
         // Now and then as soon as it answers, in the midst of its own takeover.
         const auto dies_after = std::chrono::microseconds(random_() % (round % 3 == 0 ? 3'000 : 150'000));
-        const Json before = daemon.http("GET", "/v1/status").json()["services"];
+        const Json before = status_of(daemon);
         command_until_dead(daemon, dies_after);
         daemon.launch();
         ASSERT_TRUE(daemon.answers());
-        compare(before, daemon.http("GET", "/v1/status").json()["services"]);
+        compare(before, status_of(daemon));
     }
     if (!HasFatalFailure()) settle(daemon);
 }

@@ -5,9 +5,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
+#include <future>
 
+#include "io/process/identity.hpp"
 #include "io/process/proc_entry.hpp"
 #include "unit/process/host_fixture.hpp"
 
@@ -88,6 +92,29 @@ protected:
     std::vector<std::pair<pid_t, std::uint64_t>> spawned_;
 };
 
+// A slow directory service, or one that is away: nothing is run as a user who is not known, and it is asked again.
+TEST_P(Adoption, RunsNothingBesideItAsLongAsItsUserIsNotKnown) {
+    std::promise<void> answer;
+    std::atomic<int> asked = 0;
+    options_.resolve = [&asked, open = answer.get_future().share()](const config::Process& process) {
+        if (++asked > 1) return resolve_identity(process);
+        open.wait();
+        return Staged<Identity>(stage_failed("user", EIO, "looking it up"));
+    };
+    open_host();
+    const pid_t pid = left_in("a");
+    adopt("a", {pid, start_of(pid)});
+    EXPECT_EQ(wait_for<core::Launched>()->pid, pid);
+    ASSERT_TRUE(run_until([&] { return asked == 1; }));
+    EXPECT_EQ(run_command({"/bin/true"}).end, CommandResult::End::refused);
+    EXPECT_EQ(run_command({"/bin/true"}).end, CommandResult::End::refused);
+    EXPECT_EQ(asked, 1) << "it was asked again while it had not answered";
+    answer.set_value();
+    EXPECT_TRUE(run_until([&] { return run_command({"/bin/true"}).end == CommandResult::End::exited; }));
+    EXPECT_EQ(asked, 2);
+    EXPECT_THAT(warnings_, Contains(HasSubstr("a: its user cannot be looked up")));
+}
+
 class CgroupAdoption : public Adoption {};
 
 TEST_P(Adoption, GoesOnWithTheProcessOnRecord) {
@@ -146,7 +173,7 @@ TEST_P(Adoption, KillsWhatNobodyAdoptedAndNamesIt) {
     const pid_t stranger = left_in("");
     adopt("a", {known, start_of(known)});
     host_->end_adoption();
-    EXPECT_TRUE(run_until([&] { return !alive(unknown); }));
+    EXPECT_FALSE(alive(unknown)) << "another could be launched beside it";
     EXPECT_TRUE(alive(known));
     EXPECT_TRUE(alive(stranger));
     EXPECT_THAT(warnings_, testing::ElementsAre(testing::StartsWith(
