@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "io/clock.hpp"
 
 namespace dpsup {
 namespace {
@@ -64,6 +65,7 @@ void Applier::start(config::Origin origin) {
     for (const config::Service& service : catalogue_.config().services) {
         event.changes.push_back(add(service));
         take_over(event.changes.back());
+        if (service.process.leftovers == config::Leftovers::adopt) adopt_leftover(event.changes.back());
         engine_.world().configure(event.changes.back().service, catalogue_.service(service.name));
     }
     engine_.feed(event);
@@ -83,6 +85,19 @@ void Applier::take_over(core::ServiceChange& change) {
     if (change.past->run)
         engine_.world().expect(change.service,
                                {change.past->run->pid, record->second.process_start, record->second.unborn});
+}
+
+// What runs though it is not on record becomes the service's instance, rather than to be killed and launched anew.
+void Applier::adopt_leftover(core::ServiceChange& change) {
+    World& world = engine_.world();
+    const std::optional<core::Snapshot>& past = change.past;
+    const bool is_done = past ? past->state == core::State::done : change.done;
+    const bool was_to_run = !past || !past->run || past->run->phase == core::RunPhase::running;
+    if (is_done || !was_to_run) return;
+    const auto leftover = world.find_leftover(change.policy.name, world.expected(change.service));
+    if (!leftover) return;
+    change.past = core::snapshot_of_leftover(past, io::now());
+    world.expect(change.service, *leftover);
 }
 
 void Applier::load(Loaded loaded) {

@@ -50,6 +50,7 @@ private:
     [[nodiscard]] Result<control::PlanReply> plan_for(const config::LoadOutcome& outcome) const;
     void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome);
     void take_over(core::ServiceChange& change);
+    void adopt_leftover(core::ServiceChange& change);
     [[nodiscard]] core::ServiceChange add(const config::Service& service) const;
 
     boost::asio::io_context& context_;

@@ -90,11 +90,8 @@ void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) 
 }
 
 void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
-    io::AdoptedProcess process;
-    if (const auto expected = expected_.find(effect.service); expected != expected_.end()) {
-        process = expected->second;
-        expected_.erase(expected);
-    }
+    const io::AdoptedProcess process = expected(effect.service);
+    expected_.erase(effect.service);
     if (process.unborn) return perform(effect, core::Launch{});
     io::ServiceConfig config = config_of(effect.service);
     note_output_place(effect.service, *config);

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "core/supervise/effect.hpp"
@@ -30,6 +31,15 @@ public:
 
     // What is on record of the service's main process, for the Adopt that follows.
     void expect(ServiceId id, const io::AdoptedProcess& process) { expected_[id] = process; }
+    [[nodiscard]] io::AdoptedProcess expected(ServiceId id) const {
+        const auto found = expected_.find(id);
+        return found == expected_.end() ? io::AdoptedProcess{} : found->second;
+    }
+    // See ProcessHost::find_leftover().
+    [[nodiscard]] std::optional<io::AdoptedProcess> find_leftover(const std::string& name,
+                                                                  const io::AdoptedProcess& known) const {
+        return processes_->find_leftover(name, known);
+    }
     // Whatever else an earlier daemon left is killed.
     void end_adoption();
     [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }

@@ -16,6 +16,7 @@ using core::OnDependencyLoss;
 using core::Policy;
 using core::RestartPolicy;
 using core::RestartWhen;
+using core::UnknownEnd;
 
 constexpr std::array conditions{Word<Condition>{"started", Condition::started},
                                 Word<Condition>{"ready", Condition::ready},
@@ -26,11 +27,16 @@ constexpr std::array losses{Word<OnDependencyLoss>{"keep", OnDependencyLoss::kee
 constexpr std::array restarts{Word<RestartWhen>{"always", RestartWhen::always},
                               Word<RestartWhen>{"on-failure", RestartWhen::on_failure},
                               Word<RestartWhen>{"no", RestartWhen::never}};
+constexpr std::array unknown_ends{Word<UnknownEnd>{"failure", UnknownEnd::failure},
+                                  Word<UnknownEnd>{"success", UnknownEnd::success}};
 
 template <class Value, auto Member>
 constexpr auto policy(Key key) {
     return field<Value, &Service::policy, Member>(key);
 }
+
+constexpr std::array leftovers{Word<Leftovers>{"kill", Leftovers::kill},
+                               Word<Leftovers>{"adopt", Leftovers::adopt}};
 
 // --- job ---
 
@@ -197,6 +203,13 @@ constexpr std::array rows{
          .example = R"("90s")"}),
     policy<Signal, &Policy::stop_signal>(
         {.name = "stop_signal", .doc = "The signal that asks it to end.", .example = R"("SIGINT")"}),
+    field<OneOf<leftovers>, &Service::process, &Process::leftovers>(
+        {.name = "leftovers",
+         .doc =
+             R"(What becomes of processes that an earlier dpsupd left, where its record of the service is lost or )"
+             R"(names another main process: "kill" them, or "adopt" the oldest that leads a session as the main )"
+             R"(process.)",
+         .example = R"("adopt")"}),
 };
 
 constexpr std::array dependency_rows{
@@ -236,6 +249,12 @@ constexpr std::array restart_rows{
         {.name = "attempts",
          .doc = "Retries in a row before it gives up. Used only with give_up.",
          .example = "10"}),
+    field<OneOf<unknown_ends>, &RestartPolicy::on_unknown>(
+        {.name = "on_unknown",
+         .doc =
+             R"(What it counts as when it ended and nobody saw how, because dpsupd had died: "failure", or )"
+             R"("success", as exit code 0. A job is then done.)",
+         .example = R"("success")"}),
 };
 
 }  // namespace

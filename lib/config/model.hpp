@@ -62,6 +62,9 @@ struct LogConfig {
     bool operator==(const LogConfig&) const = default;
 };
 
+// What becomes of processes of the service that are found when dpsupd starts, and of which there is no record.
+enum class Leftovers : std::uint8_t { kill, adopt };
+
 struct ReloadSignal {
     int signal = 1;
     bool operator==(const ReloadSignal&) const = default;
@@ -103,6 +106,7 @@ struct Process {
     LogConfig log;
     std::variant<std::monostate, ReloadSignal, ReloadCommand> reload;
     std::vector<Socket> sockets;  // handed to it as descriptors from 3 on, in this order
+    Leftovers leftovers = Leftovers::kill;
 
     bool operator==(const Process&) const = default;
 };

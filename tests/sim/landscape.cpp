@@ -112,6 +112,7 @@ core::RestartPolicy Landscape::restart() {
     policy.stable_after = random_.duration(1s, 120s);
     policy.give_up = random_.chance(0.2);
     policy.attempts = static_cast<std::uint32_t>(random_.between(1, 6));
+    if (random_.chance(0.4)) policy.on_unknown = core::UnknownEnd::success;
     return policy;
 }
 

@@ -22,6 +22,14 @@ bool finishes(const Account& account) {
     return account.policy.kind == Kind::job || account.policy.restart.when != RestartWhen::always;
 }
 
+// By itself, and well. Where nobody saw how, the policy says which it was, unless nobody saw it run either.
+bool succeeded(const Account& account, const RunBook& run) {
+    if (run.stopped_at) return false;
+    const bool seen = run.exit && (run.exit->kind != core::ExitKind::unknown || run.exit->out_of_memory);
+    return seen ? run.exit->success()
+                : run.launched && account.policy.restart.on_unknown == core::UnknownEnd::success;
+}
+
 void forget_losses(RunBook& run) {
     run.lost_surely = false;
     run.losing.clear();
@@ -93,7 +101,7 @@ void Referee::note_fact(Account&, const core::Reloaded&, Instant) {}
 void Referee::instance_ended(Account& account, Instant now) {
     const auto& run = *account.run;
     if (!run.ending()) dependency_lost(account, false);
-    const bool completed = finishes(account) && !run.stopped_at && run.exit && run.exit->success();
+    const bool completed = finishes(account) && succeeded(account, run);
     dependency_lost(account, run.launched && !completed);
     conclude(account, now);
 }
@@ -122,7 +130,7 @@ void Referee::conclude(Account& account, Instant now) {
     account.not_after = instant_never;
     const Instant ended = std::min({now, run.exit ? run.exit_at : now, run.stopped_at.value_or(now)});
     if (ended - run.asked_at >= account.policy.restart.stable_after) account.failures = account.retries = 0;
-    const bool finished = !run.stopped_at && run.exit && run.exit->success();
+    const bool finished = succeeded(account, run);
     // It may have been about to be restarted for its dependency's sake.
     const bool perhaps = run.lost && !(run.on_losses == std::set{OnDependencyLoss::keep});
     if (finished && account.policy.kind == Kind::job) {

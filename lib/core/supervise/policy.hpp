@@ -36,6 +36,9 @@ enum class OnDependencyLoss : std::uint8_t {
 
 enum class RestartWhen : std::uint8_t { always, on_failure, never };
 
+// What an end counts as that nobody saw. That is how an instance may end which an earlier daemon launched.
+enum class UnknownEnd : std::uint8_t { failure, success };
+
 // Delay before retry n (from 0): min(delay * factor^n, delay_max), spread by +-jitter. n is reset by a run
 // that lasted `stable_after`. Retries never end unless give_up.
 struct RestartPolicy {
@@ -47,6 +50,7 @@ struct RestartPolicy {
     Duration stable_after = std::chrono::seconds(60);
     bool give_up = false;         // true: after `attempts` retries in a row, `failed` until a command
     std::uint32_t attempts = 10;  // used only with give_up
+    UnknownEnd on_unknown = UnknownEnd::failure;
 
     bool operator==(const RestartPolicy&) const = default;
 };

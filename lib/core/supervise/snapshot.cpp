@@ -56,6 +56,20 @@ Snapshot snapshot_of(const Service& service) {
     return snapshot;
 }
 
+Snapshot snapshot_of_leftover(const std::optional<Snapshot>& past, Instant now) {
+    Snapshot snapshot = past.value_or(Snapshot{});
+    if (snapshot.generation.value > 0) ++snapshot.restarts;
+    ++snapshot.generation.value;
+    snapshot.state = State::starting;
+    snapshot.since = now;
+    snapshot.reason = "found running (leftovers)";
+    snapshot.retry_at = instant_never;
+    RunSnapshot& run = snapshot.run.emplace();
+    run.launched_at = now;
+    run.notified_ready = true;
+    return snapshot;
+}
+
 namespace {
 
 // What its probes have said holds until they have been asked again.

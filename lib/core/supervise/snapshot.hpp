@@ -71,6 +71,10 @@ struct Service;
 
 [[nodiscard]] Snapshot snapshot_of(const Service& service);
 
+// Of an instance that was found running, and of which there is no record: only `past`, if anything, is known of its
+// service. Whether it was ready nobody knows; it will not say READY=1 again.
+[[nodiscard]] Snapshot snapshot_of_leftover(const std::optional<Snapshot>& past, Instant now);
+
 struct Run;
 
 // Four bits a probe, in order: its ProbeVerdict, and 4 where it has passed once. A service has few probes; of more than

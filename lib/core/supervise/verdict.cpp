@@ -27,17 +27,33 @@ Duration delay_before_retry(const Service& service, std::uint64_t seed) {
     return Duration(std::llround(std::min(grown, longest) * spread));
 }
 
-std::string how_it_ended(const Run& run) {
+// It ended by itself, and nobody saw how. Where the kernel ran out of memory for it meanwhile, that says enough.
+bool ended_unseen(const Run& run) {
+    if (run.cause != EndCause::exited) return false;
+    return !run.exit || (run.exit->kind == ExitKind::unknown && !run.exit->out_of_memory);
+}
+
+// What nobody has seen running may never have been launched, and is no success.
+bool succeeded(const Service& service, const Run& run) {
+    if (ended_unseen(run)) return run.pid > 0 && service.policy.restart.on_unknown == UnknownEnd::success;
+    return run.cause == EndCause::exited && run.exit->success();
+}
+
+std::string how_it_ended(const Service& service, const Run& run) {
     const std::string lasted = " after " + format_duration_rounded(run.ended_at - run.launched_at);
     if (run.launch_failure) return "could not be launched: " + describe(*run.launch_failure);
-    if (run.cause == EndCause::exited) return run.exit ? describe(*run.exit) + lasted : "ended" + lasted;
-    return run.end_reason;
+    if (ended_unseen(run) && run.pid == 0)
+        return "was not there" + lasted + ", and how it ended is not known; counts as failure";
+    if (ended_unseen(run))
+        return "ended" + lasted + ", how is not known; counts as " +
+               (succeeded(service, run) ? "success" : "failure") + " (restart.on_unknown)";
+    return run.cause == EndCause::exited ? describe(*run.exit) + lasted : run.end_reason;
 }
 
 void fail_and_retry(Service& service, const Run& run, const Surroundings& surroundings, Instant now,
                     Output& output) {
     const RestartPolicy& policy = service.policy.restart;
-    const std::string ended = how_it_ended(run);
+    const std::string ended = how_it_ended(service, run);
     if (run.ended_at - run.launched_at >= policy.stable_after) service.attempt = 0;
     if (policy.give_up && service.attempt >= policy.attempts) {
         enter(service, State::failed,
@@ -58,16 +74,18 @@ void fail_and_retry(Service& service, const Run& run, const Surroundings& surrou
 
 // The instance ended without anybody's wish, or by a probe's.
 void judge(Service& service, const Run& run, const Surroundings& surroundings, Instant now, Output& output) {
-    const bool success = run.cause == EndCause::exited && run.exit && run.exit->success();
+    const bool success = succeeded(service, run);
     const RestartWhen when = service.policy.restart.when;
     if (success && (service.policy.kind == Kind::job || when != RestartWhen::always)) {
         service.attempt = 0;
+        const std::string lasted = format_duration_rounded(run.ended_at - run.launched_at);
         enter(service, State::done,
-              "completed after " + format_duration_rounded(run.ended_at - run.launched_at), now, output);
+              ended_unseen(run) ? how_it_ended(service, run) : "completed after " + lasted, now, output);
     } else if (run.cause == EndCause::probe_stop) {
-        enter(service, State::failed, how_it_ended(run) + "; stopped (on_failure)", now, output);
+        enter(service, State::failed, how_it_ended(service, run) + "; stopped (on_failure)", now, output);
     } else if (when == RestartWhen::never) {
-        enter(service, State::failed, how_it_ended(run) + "; not restarted (restart policy)", now, output);
+        enter(service, State::failed, how_it_ended(service, run) + "; not restarted (restart policy)", now,
+              output);
     } else {
         fail_and_retry(service, run, surroundings, now, output);
     }
@@ -91,8 +109,7 @@ std::string why_again(const Service& service, const Run& run) {
 void conclude(Service& service, const Surroundings& surroundings, Instant now, Output& output) {
     const Run run = std::move(*service.run);
     service.run.reset();
-    const bool job_done =
-        service.policy.kind == Kind::job && run.cause == EndCause::exited && run.exit && run.exit->success();
+    const bool job_done = service.policy.kind == Kind::job && succeeded(service, run);
     const bool wished = service.restart_wanted || ended_by_wish(run);
     if (!job_done && !is_up(service, surroundings)) {
         const std::string how = run.exit ? ", " + describe(*run.exit) : "";

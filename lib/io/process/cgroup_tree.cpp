@@ -15,14 +15,24 @@
 #include <set>
 #include <thread>
 
-#include "base/text.hpp"
 #include "io/process/cgroup_files.hpp"
+#include "io/process/proc_entry.hpp"
 
 namespace dpsup::io {
 namespace {
 
 bool is_service(const std::string& leaf) {
     return leaf.find('/') == std::string::npos;
+}
+
+// The cgroup of a command that was run beside a service, in that of the service; see CommandRunner.
+bool is_command(std::string_view directory) {
+    return directory.starts_with("run.");
+}
+
+// Of the directory of a service: see directory_of().
+std::string service_of(std::string_view directory) {
+    return std::string(directory.substr(0, directory.rfind('.')));
 }
 
 Result<void> check_root(const std::string& root) {
@@ -138,13 +148,22 @@ void CgroupTree::adopted(const std::string& leaf, const config::Limits& limits, 
     limit(leaf, limits);
     const std::string directory = directory_of(leaf);
     for (const auto& command : cgroup::children_of(directory)) {
+        if (!is_command(command)) continue;  // the service may have made cgroups of its own
         kill_in(directory + "/" + command);
         static_cast<void>(cgroup::remove_tree(directory + "/" + command));
     }
 }
 
 std::vector<pid_t> CgroupTree::left_behind(const std::string& leaf) {
-    return cgroup::processes(directory_of(leaf));
+    const std::string directory = directory_of(leaf);
+    std::set<pid_t> commands;
+    for (const auto& command : cgroup::children_of(directory)) {
+        if (!is_command(command)) continue;
+        for (const pid_t pid : cgroup::processes(directory + "/" + command)) commands.insert(pid);
+    }
+    std::vector<pid_t> left = cgroup::processes(directory);
+    std::erase_if(left, [&](pid_t pid) { return commands.contains(pid); });
+    return left;
 }
 
 bool CgroupTree::empty(const std::string& leaf) {
@@ -207,16 +226,15 @@ void CgroupTree::kill_unclaimed() {
     std::set<std::string> claimed;
     for (const auto& [leaf, state] : leaves_) claimed.insert(directory_of(leaf));
     std::vector<std::string> unclaimed;
-    std::vector<std::string> left;
     for (const auto& name : cgroup::children_of(root_)) {
         const std::string directory = root_ + "/" + name;
         if (claimed.contains(directory)) continue;
         unclaimed.push_back(directory);
         if (!cgroup::populated(directory)) continue;
+        warn_(service_of(name), "an earlier dpsupd left processes and no record of them; killed " +
+                                    described(cgroup::processes(directory)));
         kill_in(directory);
-        left.push_back(name);
     }
-    if (!left.empty()) warn_("", "killed what an earlier daemon had left running: " + listed(left));
     const auto still = [](const std::string& directory) { return cgroup::populated(directory); };
     for (int i = 0; i < steps_max && std::ranges::any_of(unclaimed, still); ++i)
         std::this_thread::sleep_for(step);

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+#include <map>
+#include <thread>
 
 namespace dpsup::io {
 namespace {
@@ -20,6 +23,11 @@ bool within(const std::string& leaf, const std::string& candidate) {
 // A regular file or a stream to the journal tells whose output it is; /dev/null and a terminal do not.
 bool identifies(const struct stat& info) {
     return S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode);
+}
+
+bool lives(pid_t pid) {
+    ProcEntry entry;
+    return read_proc_entry(pid, entry) && !entry.ended();
 }
 
 }  // namespace
@@ -72,14 +80,24 @@ std::vector<pid_t> DescendantTree::left_behind(const std::string& leaf) {
 
 // They are nobody's descendants any more, but bear our mark.
 void DescendantTree::kill_unclaimed() {
+    std::map<std::string, std::vector<pid_t>> left;
     for (const pid_t pid : all_processes()) {
         const std::string leaf = marked_as(pid);
-        if (leaf.empty() || pid == ::getpid()) continue;
-        if (adopted_.contains(leaf)) continue;
-        warn_(leaf.substr(0, leaf.find('/')),
-              "killed process " + std::to_string(pid) + ", which an earlier daemon had left");
-        ::kill(pid, SIGKILL);
+        if (leaf.empty() || pid == ::getpid() || adopted_.contains(leaf)) continue;
+        left[leaf.substr(0, leaf.find('/'))].push_back(pid);
     }
+    for (const auto& [service, pids] : left) {
+        warn_(service, "an earlier dpsupd left processes and no record of them; killed " + described(pids));
+        for (const pid_t pid : pids) ::kill(pid, SIGKILL);
+    }
+    // As with cgroups: for a bounded time, so that none is launched anew beside what is still ending.
+    constexpr auto step = std::chrono::milliseconds(10);
+    constexpr int steps_max = 200;
+    const auto left_over = [&] {
+        return std::ranges::any_of(left,
+                                   [](const auto& one) { return std::ranges::any_of(one.second, lives); });
+    };
+    for (int i = 0; i < steps_max && left_over(); ++i) std::this_thread::sleep_for(step);
 }
 
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {

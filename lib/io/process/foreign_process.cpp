@@ -10,9 +10,12 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <system_error>
 
 #include "io/process/proc_entry.hpp"
@@ -51,10 +54,24 @@ std::vector<int> sockets_of(pid_t pid) {
     return numbers;
 }
 
+// Whether /proc shows us how it ended; to others it shows 0. Its link to the program is kept by the same rule, and
+// leads nowhere by then.
+bool may_look(pid_t pid) {
+    char target = 0;
+    return ::readlink(("/proc/" + std::to_string(pid) + "/exe").c_str(), &target, 1) >= 0 || errno == ENOENT;
+}
+
+// Of a process that has ended and waits for its parent; it keeps its number until then.
+std::optional<core::Exited> exit_of_unreaped(int pidfd, pid_t pid) {
+    ProcEntry entry;
+    if (!read_proc_entry(pid, entry) || !entry.ended() || !may_look(pid)) return std::nullopt;
+    if (::syscall(SYS_pidfd_send_signal, pidfd, 0, nullptr, 0) != 0) return std::nullopt;
+    return exit_from(entry.exit_status);
+}
+
 // As long as its parent has not reaped it, /proc tells; once it has, the pidfd does, since 6.15.
 core::Exited exit_of(int pidfd, pid_t pid) {
-    ProcEntry entry;
-    if (read_proc_entry(pid, entry) && entry.ended()) return exit_from(entry.exit_status);
+    if (const auto exit = exit_of_unreaped(pidfd, pid)) return *exit;
     PidfdInfo info;
     info.mask = pidfd_info_exit;
     if (::ioctl(pidfd, pidfd_get_info, &info) == 0 && (info.mask & pidfd_info_exit) != 0)

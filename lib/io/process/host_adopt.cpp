@@ -25,7 +25,8 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     UniqueFd held;
-    const pid_t pid = hold_adopted(entry, process, held);
+    const pid_t pid = hold_adopted(entry.leaf(), process, held);
+    tell_of_leftovers(entry, process, pid);
     tree_->adopted(entry.leaf(), entry.config->process.limits, pid);
     if (pid == 0) {
         entry.phase = Phase::ending;
@@ -38,10 +39,7 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     resume_output(entry);
     inherit_notify(id, entry);
-    identities_.look_up(entry.config->process,
-                        [weak = weak_from_this(), id, generation](const Identities::Answer& identity) {
-                            if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
-                        });
+    learn_identity(id, entry);
     emit(id, generation, core::Launched{pid});
     schedule_flush();
 }
@@ -64,14 +62,14 @@ void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid,
 // Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
 // before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
 // A child of ours needs no holding: until we reap it the number is its own, and nobody else can have launched it.
-pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
-                                              UniqueFd& held) {
+pid_t ProcessHostImplementation::hold_adopted(const std::string& leaf, const AdoptedProcess& process,
+                                              UniqueFd& held) const {
     const bool by_cgroup = !options_.cgroup_root.empty();
     std::vector<pid_t> candidates;
     if (process.pid > 0)
         candidates = {process.pid};
     else
-        candidates = leaders_in(entry.leaf());
+        candidates = leaders_in(leaf);
     for (const pid_t pid : candidates) {
         ProcEntry seen;
         if (process.pid > 0 && Reaper::is_child(pid) && read_proc_entry(pid, seen) &&
@@ -80,15 +78,38 @@ pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedP
         held = ForeignProcess::hold(pid);
         if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
         if (process.pid > 0 && seen.start != process.start) continue;
-        if (by_cgroup && !tree_->contains(entry.leaf(), pid)) continue;
+        if (by_cgroup && !tree_->contains(leaf, pid)) continue;
         if (ForeignProcess::lives(held)) return pid;
     }
     held.reset();
     return 0;
 }
 
+std::optional<AdoptedProcess> ProcessHostImplementation::find_leftover(const std::string& name,
+                                                                       const AdoptedProcess& known) const {
+    UniqueFd held;
+    if (known.pid > 0 && hold_adopted(name, known, held) != 0) return std::nullopt;
+    const pid_t pid = hold_adopted(name, {}, held);
+    ProcEntry seen;
+    if (pid == 0 || !read_proc_entry(pid, seen) || !ForeignProcess::lives(held)) return std::nullopt;
+    return AdoptedProcess{.pid = pid, .start = seen.start, .leftover = true};
+}
+
+// One line, where what runs is not what is on record.
+void ProcessHostImplementation::tell_of_leftovers(const Entry& entry, const AdoptedProcess& process,
+                                                  pid_t pid) {
+    if (pid != 0 && process.leftover)
+        warnings_(entry.leaf(), "an earlier dpsupd left process " + described({pid}) +
+                                    " and no record of it; it is the main process from now on (leftovers)");
+    if (pid != 0) return;
+    const std::vector<pid_t> left = tree_->left_behind(entry.leaf());
+    if (!left.empty())
+        warnings_(entry.leaf(),
+                  "the main process on record is gone, and what it left is to end: " + described(left));
+}
+
 // The oldest first.
-std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) {
+std::vector<pid_t> ProcessHostImplementation::leaders_in(const std::string& leaf) const {
     std::vector<std::pair<std::uint64_t, pid_t>> leaders;
     for (const pid_t pid : tree_->left_behind(leaf)) {
         ProcEntry process;
@@ -117,10 +138,20 @@ void ProcessHostImplementation::inherit_notify(ServiceId id, Entry& entry) {
         [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
 }
 
+// As whom an adopted instance runs; asked again by whoever needs to know, where it could not be found out.
+void ProcessHostImplementation::learn_identity(ServiceId id, Entry& entry) {
+    if (entry.identity || std::exchange(entry.identity_asked, true)) return;
+    identities_.look_up(entry.config->process, [weak = weak_from_this(), id, generation = entry.generation](
+                                                   const Identities::Answer& identity) {
+        if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
+    });
+}
+
 void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
                                               const Identities::Answer& identity) {
     Entry* entry = find(id);
     if (entry == nullptr || entry->generation != generation || entry->phase != Phase::running) return;
+    entry->identity_asked = false;
     if (!identity)
         return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
     entry->identity = *identity;

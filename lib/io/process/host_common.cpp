@@ -94,10 +94,13 @@ CommandNumber ProcessHostImplementation::run_in_service(ServiceId id, std::vecto
                                                         Duration timeout,
                                                         ProcessHost::CommandCallback callback,
                                                         CommandProgress progress) {
-    const Entry* entry = find(id);
-    if (entry == nullptr || entry->phase != Phase::running) {
-        boost::asio::post(context_, [answer = std::move(callback), gone = std::move(progress.gone)] {
-            answer({CommandResult::End::refused, 0, "the service does not run"});
+    Entry* entry = find(id);
+    const bool runs = entry != nullptr && entry->phase == Phase::running;
+    if (runs) learn_identity(id, *entry);
+    if (!runs || !entry->identity) {
+        const std::string why = runs ? unknown_identity : "the service does not run";
+        boost::asio::post(context_, [answer = std::move(callback), gone = std::move(progress.gone), why] {
+            answer({CommandResult::End::refused, 0, why});
             if (gone) gone();
         });
         return 0;

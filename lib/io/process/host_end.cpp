@@ -77,8 +77,9 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     if (entry != nullptr && entry->phase == Phase::running && entry->generation == generation) {
         const auto& how = config->process.reload;
         if (const auto* command = std::get_if<config::ReloadCommand>(&how)) {
-            if (reloading_.insert(id).second) return run_reload(id, *entry, *command);
-            answer.detail = "the last reload command has not ended yet";
+            learn_identity(id, *entry);
+            if (entry->identity && reloading_.insert(id).second) return run_reload(id, *entry, *command);
+            answer.detail = entry->identity ? "the last reload command has not ended yet" : unknown_identity;
         } else if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {
             send_signal(id, generation, signal->signal, false);
             answer = {true, "sent " + signal_name(signal->signal)};

@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "base/text.hpp"
 #include "io/read_file.hpp"
 
 namespace dpsup::io {
@@ -105,6 +107,35 @@ std::vector<pid_t> descendants_of(pid_t root) {
         for (const pid_t child : children_of(found[i])) found.push_back(child);
     }
     return found;
+}
+
+namespace {
+
+// Its arguments, on one line and cut off; where it has none, as of a zombie, its name.
+std::string command_of(pid_t pid) {
+    constexpr std::size_t shown_max = 80;
+    const std::string directory = "/proc/" + std::to_string(pid);
+    std::string text = read_file(directory + "/cmdline", shown_max);
+    if (text.empty()) text = read_file(directory + "/comm", shown_max);
+    const bool cut_off = text.size() > shown_max;
+    if (cut_off) text.resize(shown_max);
+    while (!text.empty() && (text.back() == '\0' || text.back() == '\n')) text.pop_back();
+    std::ranges::replace(text, '\0', ' ');
+    return text.empty() ? "gone" : escaped(text) + (cut_off ? "..." : "");
+}
+
+}  // namespace
+
+std::string described(const std::vector<pid_t>& processes) {
+    constexpr std::size_t shown_max = 5;
+    std::vector<std::string> words;
+    for (const pid_t pid : processes) {
+        if (words.size() == shown_max) break;
+        words.push_back(std::to_string(pid) + " (" + command_of(pid) + ")");
+    }
+    if (processes.size() > words.size())
+        words.push_back(std::to_string(processes.size() - words.size()) + " more");
+    return listed(words);
 }
 
 std::string environment_value(pid_t pid, const std::string& name) {

@@ -30,6 +30,9 @@ struct ProcEntry {
 // The value of `name` in the environment with which the process was exec'd; empty where it cannot be read.
 [[nodiscard]] std::string environment_value(pid_t pid, const std::string& name);
 
+// For people: "12 (sleep 100), 13 (cat) and 7 more".
+[[nodiscard]] std::string described(const std::vector<pid_t>& processes);
+
 // Those of which `root` is an ancestor, without itself. They may fork meanwhile: look again until nothing new
 // comes.
 [[nodiscard]] std::vector<pid_t> descendants_of(pid_t root);

@@ -31,6 +31,11 @@ void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig confi
     implementation_->adopt(id, generation, std::move(config), process);
 }
 
+std::optional<AdoptedProcess> ProcessHost::find_leftover(const std::string& name,
+                                                         const AdoptedProcess& known) const {
+    return implementation_->find_leftover(name, known);
+}
+
 void ProcessHost::end_adoption() {
     implementation_->end_adoption();
 }

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,7 @@ struct AdoptedProcess {
     pid_t pid = 0;            // 0: it was about to be launched
     std::uint64_t start = 0;  // in clock ticks since boot
     bool unborn = false;      // its launch had not begun, and is made up for
+    bool leftover = false;    // there is no record of it: it was found running
 };
 
 // What is told of a command besides its result, on the loop; may be left empty.
@@ -116,6 +118,11 @@ public:
     // Launched where its main process runs, or has ended as a child of ours that nobody has reaped (then Exited follows,
     // and says how); else Exited, as unknown, and Emptied once nothing of it is left.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
+
+    // What runs of the service of that name though it is not `known`, the main process on record: its oldest process that
+    // leads a session. Nothing where the main process on record runs, or there is none such. To be asked before adopt().
+    [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
+                                                              const AdoptedProcess& known) const;
 
     // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
     void end_adoption();

@@ -37,6 +37,9 @@
 
 namespace dpsup::io {
 
+// Why nothing can be run beside an instance that was just adopted.
+inline constexpr const char* unknown_identity = "its user has not been looked up yet";
+
 class ProcessHostImplementation : public std::enable_shared_from_this<ProcessHostImplementation> {
 public:
     ProcessHostImplementation(boost::asio::io_context& context, ProcessHostOptions options,
@@ -46,6 +49,8 @@ public:
     void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets);
     void inherit(std::vector<UniqueFd> notify_sockets);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
+    [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
+                                                              const AdoptedProcess& known) const;
     void end_adoption();
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     [[nodiscard]] std::vector<UniqueFd> listening_sockets(ServiceId id) const;
@@ -82,6 +87,7 @@ private:
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
         bool main_pid_warned = false;
+        bool identity_asked = false;  // of an adopted instance, and not answered
         pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
         pid_t launched_pid = 0;  // until it is reaped
         Reaper::Watch launched;
@@ -148,11 +154,14 @@ private:
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
     [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
     void forget_main(Entry& entry);
-    [[nodiscard]] pid_t hold_adopted(const Entry& entry, const AdoptedProcess& process, UniqueFd& held);
+    [[nodiscard]] pid_t hold_adopted(const std::string& leaf, const AdoptedProcess& process,
+                                     UniqueFd& held) const;
     void take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held);
     void inherit_notify(ServiceId id, Entry& entry);
-    [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf);
+    [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
+    void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
+    void learn_identity(ServiceId id, Entry& entry);
     void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
 
     boost::asio::io_context& context_;

@@ -113,11 +113,11 @@ Result<void> store_applied_config(const std::string& path, const std::string& bo
                                   const AppliedConfig& applied) {
     if (path.empty()) return fail(error_code, "there is no runtime directory", "set XDG_RUNTIME_DIR");
     const std::string folder = path.substr(0, path.rfind('/'));
-    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
-        return file_failed(error_code, "create", folder, errno);
     const std::string text = encode(applied);
     Result<UniqueFd> written = fail(error_code, "the configuration is larger than 64 MiB");
-    if (text.size() <= size_max)
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+        written = file_failed(error_code, "create", folder, errno);
+    else if (text.size() <= size_max)
         written =
             replace_file(path, record_header(header_word, version, boot_id) + checked_line(text), error_code);
     if (written) return {};

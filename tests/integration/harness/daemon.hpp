@@ -62,6 +62,7 @@ public:
     // terminate(), launch() and wait until it answers.
     void relaunch();
 
+    [[nodiscard]] bool running() { return child_ && child_->running(); }
     [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : 0; }
     [[nodiscard]] const std::string& socket() const { return socket_; }
     [[nodiscard]] std::string path(const std::string& name) const { return scratch_.path(name); }

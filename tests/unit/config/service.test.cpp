@@ -80,9 +80,10 @@ TEST(Restart, IsAWordOrATable) {
     const auto table = loaded_service(
                            "restart = { policy = \"no\", delay = \"1s\", max_delay = \"1m\", factor = 3, "
                            "jitter = 0.5, stable_after = \"5m\", "
-                           "give_up = true, attempts = 7 }")
+                           "give_up = true, attempts = 7, on_unknown = \"success\" }")
                            .policy.restart;
-    EXPECT_EQ(table, (core::RestartPolicy{RestartWhen::never, 1s, 1min, 3, 0.5, 5min, true, 7}));
+    EXPECT_EQ(table, (core::RestartPolicy{RestartWhen::never, 1s, 1min, 3, 0.5, 5min, true, 7,
+                                          core::UnknownEnd::success}));
 }
 
 TEST(Restart, KnowsOtherSupervisorsWords) {

@@ -105,6 +105,101 @@ TEST(Crash, KeepsAnExitThatWasSeen) {
     EXPECT_EQ(scene.state("j"), "done");
 }
 
+// An instance that ended while no daemon saw it, as the next one is told.
+std::string ends_unseen(Scene& scene, const std::string& name) {
+    scene.begin();
+    scene.launched(name);
+    scene.wait(1s);
+    scene.crash();
+    const std::string effects = scene.told(name, 1, Exited{.kind = ExitKind::unknown});
+    return effects + scene.emptied(name);
+}
+
+TEST(Crash, TakesAnEndThatNobodySawForAFailureUnlessToldOtherwise) {
+    const auto retried =
+        "ended after 1.0s, how is not known; counts as failure (restart.on_unknown); retry 1 in 100ms";
+    for (const Spec& spec : {service("a"), service("a").restarts(RestartWhen::on_failure), job("a")}) {
+        Scene scene({spec});
+        EXPECT_EQ(ends_unseen(scene, "a"), "");
+        EXPECT_EQ(scene.state("a"), "backoff");
+        EXPECT_EQ(scene.reason("a"), retried);
+    }
+    Scene scene({service("a").restarts(RestartWhen::never)});
+    EXPECT_EQ(ends_unseen(scene, "a"), "");
+    EXPECT_EQ(scene.state("a"), "failed");
+}
+
+TEST(Crash, TakesAnEndThatNobodySawForASuccessWhereToldSo) {
+    const auto done = "ended after 1.0s, how is not known; counts as success (restart.on_unknown)";
+    for (const Spec& spec : {service("a").restarts(RestartWhen::on_failure),
+                             service("a").restarts(RestartWhen::never), job("a")}) {
+        Scene scene({Spec(spec).on_unknown(UnknownEnd::success)});
+        EXPECT_EQ(ends_unseen(scene, "a"), "");
+        EXPECT_EQ(scene.state("a"), "done");
+        EXPECT_EQ(scene.reason("a"), done);
+    }
+    Scene scene({service("a").on_unknown(UnknownEnd::success)});
+    EXPECT_EQ(ends_unseen(scene, "a"), "");
+    EXPECT_EQ(scene.state("a"), "backoff") << "restart = always restarts after a success too";
+    Scene jobs({job("j").on_unknown(UnknownEnd::success), service("a").needs("j", Condition::done)});
+    EXPECT_EQ(ends_unseen(jobs, "j"), "launch a") << "its dependents may start";
+}
+
+TEST(Crash, NeverTakesForASuccessWhatNobodySawRunning) {
+    Scene scene({job("j").on_unknown(UnknownEnd::success)});
+    scene.begin();
+    scene.crash();
+    scene.told("j", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true});
+    EXPECT_EQ(scene.state("j"), "backoff");
+}
+
+TEST(Crash, NeverTakesForASuccessWhatMemoryRanOutFor) {
+    Scene scene({job("j").on_unknown(UnknownEnd::success)});
+    scene.begin();
+    scene.launched("j");
+    scene.crash();
+    scene.told("j", 1, Exited{.kind = ExitKind::unknown, .out_of_memory = true, .tree_empty = true});
+    EXPECT_EQ(scene.state("j"), "backoff");
+    EXPECT_NE(scene.reason("j").find("out of memory"), std::string::npos) << scene.reason("j");
+}
+
+TEST(Leftover, IsTheServicesInstanceFromNowOn) {
+    Scene scene({service("a").notifies().delays(1s, 1s), service("b").needs("a", Condition::ready)});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.launched("b");
+    scene.lose_record("a");
+    EXPECT_EQ(scene.crash_and_find("a"), "adopt a; adopt b");
+    EXPECT_EQ(scene.state("a"), "starting");
+    EXPECT_EQ(scene.launched("a"), "") << "nothing is launched beside it";
+    EXPECT_EQ(scene.state("a"), "ready") << "it will not say READY=1 again";
+    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.state("a"), "backoff");
+    EXPECT_EQ(scene.wait(1s), "launch a");
+}
+
+TEST(Leftover, OfAnotherInstanceThanTheRecordsIsANewOne) {
+    Scene scene({service("a")});
+    scene.begin();
+    scene.launched("a");
+    scene.crash_and_find("a");
+    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.state("a"), "starting") << "that was the instance on record";
+    scene.launched("a");
+    EXPECT_EQ(scene.state("a"), "ready");
+    EXPECT_EQ(scene.service_named("a").restarts, 1U);
+}
+
+TEST(Leftover, OfAServiceThatIsToBeDownIsStopped) {
+    Scene scene({service("a").by_hand()});
+    scene.begin();
+    EXPECT_EQ(scene.crash_and_find("a"), "adopt a; signal a 15");
+    EXPECT_EQ(scene.launched("a"), "signal a 15");
+    scene.ended("a", 0);
+    EXPECT_EQ(scene.state("a"), "stopped");
+}
+
 TEST(Crash, GoesOnWithARestartThatWasWanted) {
     Scene scene({service("db"), service("web").needs("db", Condition::ready)});
     scene.begin();

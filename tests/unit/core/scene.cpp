@@ -37,6 +37,10 @@ Spec& Spec::stable_after(Duration duration) {
     restart.stable_after = duration;
     return *this;
 }
+Spec& Spec::on_unknown(UnknownEnd what) {
+    restart.on_unknown = what;
+    return *this;
+}
 Spec& Spec::probed(ProbePolicy probe) {
     probes.push_back(probe);
     return *this;
@@ -112,10 +116,19 @@ std::string Scene::crash() {
     for (const auto& [name, id] : ids_) {
         const Service& before = service_named(name);
         loaded.changes.push_back(
-            {Change::add, id, before.policy, "", before.wanted == Wanted::up, false, records_[id]});
+            {Change::add, id, before.policy, "", before.wanted == Wanted::up, false, {}});
+        if (const auto record = records_.find(id); record != records_.end())
+            loaded.changes.back().past = record->second;
     }
     supervisor_ = Supervisor();
     return step(loaded);
+}
+
+std::string Scene::crash_and_find(const std::string& name) {
+    const auto record = records_.find(id(name));
+    const auto past = record == records_.end() ? std::nullopt : std::optional(record->second);
+    records_[id(name)] = snapshot_of_leftover(past, now_);
+    return crash();
 }
 
 std::string Scene::add(const Spec& spec) {

@@ -25,6 +25,7 @@ struct Spec : Policy {
     Spec& gives_up_after(std::uint32_t attempts);
     Spec& delays(Duration delay, Duration most, double factor = 2);
     Spec& stable_after(Duration duration);
+    Spec& on_unknown(UnknownEnd what);
     Spec& probed(ProbePolicy probe);
     Spec& notifies();
     Spec& watched(Duration watchdog);
@@ -50,6 +51,9 @@ public:
     std::string begin();
     // The daemon dies; another one takes over what is on record.
     std::string crash();
+    // The same, and the service is found running though that is not what is on record.
+    std::string crash_and_find(const std::string& name);
+    void lose_record(const std::string& name) { records_.erase(id(name)); }
     // Adds, changes or removes one service.
     std::string add(const Spec& spec);
     std::string change(const Spec& spec, Change change);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 #include "io/state/run_record.hpp"
@@ -221,6 +222,62 @@ TEST_F(RunLogTest, TakesNoDamagedLineForARecord) {
         EXPECT_LT(found.size(), 2U) << i;
         EXPECT_GT(log.damaged(), 0U) << i;
     }
+}
+
+std::string garbage(std::mt19937& random, std::size_t most) {
+    std::string text(random() % most, '\0');
+    for (char& byte : text) byte = random() % 20 == 0 ? '\n' : static_cast<char>(random());
+    return text;
+}
+
+// Overwritten, cut, stuffed and shuffled at random: it holds only what was recorded at some time, and can be gone on with.
+TEST_F(RunLogTest, TakesNoGarbageForARecord) {
+    {
+        RunLog log = open();
+        for (std::uint64_t i = 1; i <= 4; ++i) {
+            log.set("a", some_record(i));
+            log.set("b", some_record(10 + i));
+            ASSERT_TRUE(log.flush());
+        }
+    }
+    const std::string whole = content();
+    std::size_t kept = 0;
+    for (unsigned seed = 1; seed <= 400; ++seed) {
+        std::mt19937 random(seed);
+        std::string spoiled = random() % 20 == 0 ? garbage(random, 5000) : whole;
+        for (auto times = random() % 4; times > 0 && !spoiled.empty(); --times) {
+            const std::size_t at = random() % spoiled.size();
+            if (const auto digit = spoiled.find_first_of("0123456789", at); random() % 2 == 0) {
+                if (digit != std::string::npos) spoiled[digit] = static_cast<char>('0' + random() % 10);
+                continue;
+            }
+            const std::size_t length = random() % 300;
+            const std::string piece = random() % 2 == 0 ? garbage(random, 300) : whole.substr(at / 2, length);
+            spoiled.replace(at, random() % 2 == 0 ? piece.size() : length, piece);
+        }
+        put(spoiled);
+        {
+            auto opened = RunLog::open(path_, "boot-a");
+            if (!opened) {  // its first line looks like a newer dpsup's
+                ASSERT_EQ(opened.error().code, "state_too_new") << "seed " << seed;
+                ASSERT_EQ(content(), spoiled) << "seed " << seed;
+                continue;
+            }
+            RunLog& log = *opened;
+            for (const auto& [name, record] : log.take_found()) {
+                const std::uint64_t generation = record.snapshot.generation.value;
+                ASSERT_EQ(record, some_record(generation)) << "seed " << seed;
+                const std::uint64_t first = name == "a" ? 1 : 11;
+                ASSERT_TRUE(name == "a" || name == "b") << "seed " << seed;
+                ASSERT_TRUE(generation >= first && generation < first + 4) << "seed " << seed << ": " << name;
+                ++kept;
+            }
+            log.set("new", some_record(99));
+            ASSERT_TRUE(log.flush()) << "seed " << seed;
+        }
+        ASSERT_EQ(open().take_found().at("new"), some_record(99)) << "seed " << seed;
+    }
+    EXPECT_GT(kept, 200U) << "nothing was left that could have been wrong";
 }
 
 TEST_F(RunLogTest, StaysSmall) {
