@@ -12,6 +12,8 @@
 namespace dpsup {
 namespace {
 
+constexpr Duration clear_up_every = std::chrono::milliseconds(100);
+
 // Nothing: it ran out of its time, of which the probe itself keeps account.
 std::optional<io::ExecResult> to_exec_result(io::CommandResult result) {
     using End = io::CommandResult::End;
@@ -38,7 +40,11 @@ bool has_log_probe(const config::Service& service) {
 }  // namespace
 
 World::World(boost::asio::io_context& context, io::DescriptorStore& descriptors, Sink sink, Warnings warnings)
-    : context_(context), sink_(std::move(sink)), warnings_(std::move(warnings)), sockets_(descriptors) {}
+    : context_(context),
+      clear_up_timer_(context),
+      sink_(std::move(sink)),
+      warnings_(std::move(warnings)),
+      sockets_(descriptors) {}
 
 Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
@@ -144,11 +150,23 @@ void World::perform(const core::Effect& effect, const core::Hold& /*hold*/) {
 }
 
 void World::perform(const core::Effect& effect, const core::Release& /*release*/) {
-    sockets_.close(effect.service);
+    close_sockets(effect.service);
+}
+
+void World::close_sockets(ServiceId id) {
+    sockets_.close(id);
+    if (!sockets_.cleared_up()) clear_up_later();
+}
+
+void World::clear_up_later() {
+    clear_up_timer_.expires_after(clear_up_every);
+    clear_up_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled && !sockets_.clear_up_again()) clear_up_later();
+    });
 }
 
 void World::perform(const core::Effect& effect, const core::Forget& /*forget*/) {
-    sockets_.close(effect.service);
+    close_sockets(effect.service);
     probes_->forget(effect.service);
     processes_->forget(effect.service);
     configs_.erase(effect.service);

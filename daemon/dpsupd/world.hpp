@@ -2,6 +2,7 @@
 // events. No decision is taken here.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -71,7 +72,11 @@ private:
     void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
 
+    void close_sockets(ServiceId id);
+    void clear_up_later();
+
     boost::asio::io_context& context_;
+    boost::asio::steady_timer clear_up_timer_;
     Sink sink_;
     Warnings warnings_;
     io::ServiceSockets sockets_;

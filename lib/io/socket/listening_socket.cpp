@@ -172,12 +172,13 @@ int give_to(const config::Socket& socket, uid_t uid, gid_t gid) {
     return ::chmod(link.c_str(), socket.mode) == 0 ? 0 : errno;
 }
 
-void clear_up(const config::Socket& socket) {
-    if (socket.path.empty()) return;
+bool clear_up(const config::Socket& socket) {
+    if (socket.path.empty()) return true;
     const auto locked = lock_folder(folder_of(socket.path), Duration::zero());
-    if (!locked) return;
-    if (look_at_socket(socket.path, Duration::zero()).what == AtPath::What::stale)
-        ::unlink(socket.path.c_str());
+    if (!locked) return false;
+    const AtPath::What what = look_at_socket(socket.path, Duration::zero()).what;
+    if (what == AtPath::What::stale) ::unlink(socket.path.c_str());
+    return what != AtPath::What::answers && what != AtPath::What::unclear;
 }
 
 }  // namespace dpsup::io

@@ -24,7 +24,7 @@ namespace dpsup::io {
 // Makes a Unix socket's file its user's, with the configured mode; 0 or errno. Nothing where there is none.
 [[nodiscard]] int give_to(const config::Socket& socket, uid_t uid, gid_t gid);
 
-// Removes a Unix socket's file where nobody listens any more.
-void clear_up(const config::Socket& socket);
+// Removes a Unix socket's file where nobody listens any more. False: somebody does, or it cannot be told now.
+bool clear_up(const config::Socket& socket);
 
 }  // namespace dpsup::io

@@ -13,6 +13,7 @@ namespace dpsup::io {
 namespace {
 
 constexpr std::string_view prefix = "service/";
+constexpr int tries_max = 20;
 
 std::string stored_as(const std::string& service) {
     return std::string(prefix) + service;
@@ -55,7 +56,14 @@ void ServiceSockets::let_go(Holding& holding, const std::function<bool(const Pas
         if (other.name == holding.name)
             for (const PassedSocket& held : other.sockets)
                 (void)store_.keep(stored_as(other.name), held.fd->get());
-    for (const config::Socket& socket : left) clear_up(socket);
+    for (const config::Socket& socket : left)
+        if (!clear_up(socket)) uncleared_.push_back({socket});
+}
+
+bool ServiceSockets::clear_up_again() {
+    std::erase_if(uncleared_,
+                  [](Uncleared& one) { return clear_up(one.socket) || ++one.tries == tries_max; });
+    return uncleared_.empty();
 }
 
 void ServiceSockets::claim(Holding& holding, std::vector<UniqueFd> found,

@@ -36,11 +36,19 @@ public:
 
     // Closes all that is held for it. Its Unix sockets' files go where nobody listens at them.
     void close(ServiceId id);
+    // Somebody seemed to listen at some of them: a child of ours has a copy until its exec. To be called a few times, a
+    // moment apart, until it is true: nothing is left, or it is somebody else's.
+    [[nodiscard]] bool clear_up_again();
+    [[nodiscard]] bool cleared_up() const { return uncleared_.empty(); }
 
     // What an earlier daemon left and nobody has claimed by now is let go.
     void end_adoption();
 
 private:
+    struct Uncleared {
+        config::Socket socket;
+        int tries = 0;
+    };
     struct Holding {
         std::string name;
         PassedSockets sockets;
@@ -54,6 +62,7 @@ private:
 
     DescriptorStore& store_;
     std::unordered_map<ServiceId, Holding> holdings_;
+    std::vector<Uncleared> uncleared_;
 };
 
 }  // namespace dpsup::io

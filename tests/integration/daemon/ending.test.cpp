@@ -71,7 +71,7 @@ TEST(CommandLine, OfDpsupdThatIsWrongSaysHowItIsCalled) {
     EXPECT_EQ(junk.code(), 2);
     EXPECT_EQ(junk.err,
               "dpsupd: \"junk\" means nothing to dpsupd\n  it is called as: dpsupd [--config FILE] "
-              "[--check]\n");
+              "[--check] [--check-takeover]\n");
     EXPECT_EQ(run({.command = {DPSUP_DPSUPD, "--config"}}).code(), 2);
     EXPECT_EQ(run({.command = {DPSUP_DPSUPD, "--help"}}).code(), 0);
 }

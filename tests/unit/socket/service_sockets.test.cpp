@@ -118,7 +118,22 @@ TEST_F(Sockets, AreClosedAndTheirFilesRemoved) {
 TEST_F(Sockets, LeaveAFileAtWhichAServiceListens) {
     const PassedSockets theirs = open(listening({at(folder_.file("s"))}));
     sockets_.close(id);
+    EXPECT_FALSE(sockets_.cleared_up());
+    int tries = 1;
+    while (!sockets_.clear_up_again()) ++tries;
+    EXPECT_GT(tries, 1);
     EXPECT_TRUE(std::filesystem::exists(folder_.file("s")));
+}
+
+// As a child has until its exec, and systemd until it has read that it need not keep it.
+TEST_F(Sockets, RemoveAFileOnceTheLastCopyIsClosed) {
+    PassedSockets copies = open(listening({at(folder_.file("s"))}));
+    sockets_.close(id);
+    EXPECT_FALSE(sockets_.clear_up_again());
+    copies.clear();
+    static_cast<void>(stored());
+    EXPECT_TRUE(sockets_.clear_up_again());
+    EXPECT_FALSE(std::filesystem::exists(folder_.file("s")));
 }
 
 TEST_F(Sockets, AreOpenedAnewWhereTheirFileIsGone) {
