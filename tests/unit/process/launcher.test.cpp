@@ -111,14 +111,17 @@ TEST_F(Birth, KillsWhatAnEarlierDaemonLeft) {
     Inotify inotify(context);
     auto tree = CgroupTree::open(
         root_, inotify, [](const std::string&) {},
-        [&](const std::string&, const std::string& message) { warnings.push_back(message); });
+        [&](const std::string& service, const std::string& message) {
+            warnings.push_back(service + ": " + message);
+        });
     ASSERT_TRUE(tree);
     (*tree)->kill_unclaimed();
     int status = 0;
     EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
     EXPECT_TRUE(WIFSIGNALED(status));
     ASSERT_EQ(warnings.size(), 1U);
-    EXPECT_NE(warnings[0].find("leaf"), std::string::npos);
+    EXPECT_TRUE(warnings[0].starts_with("leaf: ")) << warnings[0];
+    EXPECT_TRUE(warnings[0].ends_with("killed " + std::to_string(*pid) + " (sleep 100)")) << warnings[0];
     EXPECT_FALSE(std::filesystem::exists(leaf_));
     tree->reset();
     root_.clear();
