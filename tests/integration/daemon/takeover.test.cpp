@@ -118,8 +118,8 @@ pid_t fork_as(pid_t pid) {
     arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
     arguments.set_tid_size = 1;
     const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    while (child == 0) ::pause();
-    return child;
+    if (child != 0) return child;
+    for (;;) ::pause();
 }
 
 // The service died while no daemon looked, and its number is a stranger's by now.
