@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <sstream>
 
 #include "daemon.hpp"
 
@@ -118,8 +119,27 @@ pid_t fork_as(pid_t pid) {
     arguments.set_tid = reinterpret_cast<std::uint64_t>(&pid);
     arguments.set_tid_size = 1;
     const auto child = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof arguments));
-    while (child == 0) ::pause();
-    return child;
+    if (child != 0) return child;
+    for (;;) ::pause();
+}
+
+// Field 22 of its stat. The kernel counts start times in hundredths of a second.
+std::string start_of(pid_t pid) {
+    const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    std::istringstream fields(stat.substr(stat.rfind(')') + 1));
+    std::string field;
+    for (int number = 3; number <= 22; ++number) fields >> field;
+    return field;
+}
+
+// As fork_as(), and born at another time than `start`.
+pid_t fork_later_as(pid_t pid, const std::string& start) {
+    while (true) {
+        const pid_t child = fork_as(pid);
+        if (child < 0 || start_of(child) != start) return child;
+        ::kill(child, SIGKILL);
+        ::waitpid(child, nullptr, 0);
+    }
 }
 
 // The service died while no daemon looked, and its number is a stranger's by now.
@@ -130,11 +150,12 @@ TEST_P(Takeover, LeavesAStrangerAloneThatHasTheServicesNumber) {
                       options());
         ASSERT_TRUE(daemon.reaches("a", "ready"));
         const auto pid = static_cast<pid_t>(daemon.status("a")["pid"].number());
+        const std::string start = start_of(pid);
         daemon.signal(SIGKILL);
         ASSERT_TRUE(daemon.wait().has_value());
         ::kill(pid, SIGKILL);
         ASSERT_EQ(::waitpid(pid, nullptr, 0), pid) << "orphans come to us";
-        const pid_t stranger = fork_as(pid);
+        const pid_t stranger = fork_later_as(pid, start);
         if (stranger < 0) GTEST_SKIP() << "cannot choose a process's number: " << std::strerror(errno);
         ASSERT_EQ(stranger, pid);
         daemon.launch();

@@ -10,7 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
+#include <cstdlib>
 #include <optional>
 
 #include "io/process/foreign_process.hpp"
@@ -80,10 +80,11 @@ private:
 // By the kernel's version and not by the question itself, which this is to test.
 bool tells_exits() {
     utsname name{};
-    int major = 0;
-    int minor = 0;
-    return ::uname(&name) == 0 && std::sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
-           (major > 6 || (major == 6 && minor >= 15));
+    if (::uname(&name) != 0) return false;
+    char* rest = nullptr;
+    const long major = std::strtol(name.release, &rest, 10);
+    const long minor = *rest == '.' ? std::strtol(rest + 1, nullptr, 10) : 0;
+    return major > 6 || (major == 6 && minor >= 15);
 }
 
 TEST_F(Foreign, TellsHowItEndedWhileNobodyHasReapedIt) {

@@ -120,7 +120,8 @@ TEST_F(Birth, KillsWhatAnEarlierDaemonLeft) {
     EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
     EXPECT_TRUE(WIFSIGNALED(status));
     ASSERT_EQ(warnings.size(), 1U);
-    EXPECT_EQ(warnings[0].find("leaf: "), 0U) << warnings[0];
+    EXPECT_TRUE(warnings[0].starts_with("leaf: ")) << warnings[0];
+    EXPECT_TRUE(warnings[0].ends_with("killed " + std::to_string(*pid) + " (sleep 100)")) << warnings[0];
     EXPECT_FALSE(std::filesystem::exists(leaf_));
     tree->reset();
     root_.clear();

@@ -10,6 +10,7 @@
 #include <cstdarg>
 #include <map>
 
+// The linker gives these names. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 int __real_open(const char* path, int flags, ...);
 ssize_t __real_write(int fd, const void* data, size_t size);
@@ -20,6 +21,7 @@ int __real_ftruncate(int fd, off_t size);
 int __real_unlink(const char* path);
 int __real_mkdir(const char* path, mode_t mode);
 }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace dpsup::test {
 namespace {
@@ -121,7 +123,7 @@ void in_child(const Plan& plan, const std::function<void()>& action) {
 
 }  // namespace dpsup::test
 
-// What the linker puts in the place of the C library's.
+// What the linker puts in the place of the C library's. NOLINTBEGIN(bugprone-reserved-identifier)
 extern "C" {
 
 int __wrap_open(const char* path, int flags, ...) {
@@ -170,3 +172,4 @@ int __wrap_mkdir(const char* path, mode_t mode) {
 }
 
 }  // extern "C"
+// NOLINTEND(bugprone-reserved-identifier)

@@ -35,7 +35,7 @@ protected:
         std::string name = testing::TempDir() + "dpsup-faults-XXXXXX";
         directory_ = mkdtemp(name.data());
     }
-    ~Faults() override { std::filesystem::remove_all(directory_); }
+    void TearDown() override { std::filesystem::remove_all(directory_); }
 
     // How many calls the action makes where nothing goes wrong.
     static int count(const std::function<void()>& action) {
@@ -152,7 +152,10 @@ protected:
             ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         flushed_ = static_cast<int*>(shared);
     }
-    ~LogFaults() override { ::munmap(flushed_, sizeof(int)); }
+    void TearDown() override {
+        ::munmap(flushed_, sizeof(int));
+        Faults::TearDown();
+    }
 
     [[nodiscard]] RunLog open() const { return RunLog::open(path_, "boot").value(); }
     [[nodiscard]] RunRecords found() const { return open().take_found(); }
