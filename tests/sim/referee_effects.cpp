@@ -128,6 +128,9 @@ void Referee::check(Account& account, const core::Effect& effect, const core::Se
     auto& run = *account.run;
     if (!run.ending()) begin_stop(account, now);
     const bool leftovers = run.exit && signal.whole_tree;
+    if (!leftovers && run.signalled)
+        broken("stop with a reason", account, "the stop signal was sent twice, which may mean: at once");
+    run.signalled |= !leftovers && run.launched;
     if (signal.signal != account.policy.stop_signal && run.stop_timeouts.size() == 1 && !leftovers)
         broken("stop with a reason", account, "a stop signal that is not the configured one");
 }

@@ -316,6 +316,7 @@ void Referee::take_over(Account& account, Instant now) {
         probe.counted_at = {};
     }
     run.sequences.clear();
+    run.signalled = false;
     run.timeouts_unsure = true;
     run.pinged_at = now;
     run.stop_timeouts.push_back(account.policy.stop_timeout);

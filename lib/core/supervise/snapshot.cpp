@@ -119,8 +119,8 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
             run.kill_at = std::min(past.kill_at, after(now, service.policy.stop_timeout));
             if (run.exit)
                 run.leftovers_at = now;
-            else  // it may not have been sent any more, and hearing it twice is better than never
-                ask(service, SendSignal{service.policy.stop_signal, false}, output);
+            else  // the stop signal may not have been sent any more: once more where it is found to run (Launched)
+                run.answer_deadline = run.kill_at;
             return;
         case RunPhase::killing:
             kill_tree(service, now, output);
