@@ -52,6 +52,7 @@ struct Reasons {
 struct RunBook {
     Generation generation;
     Instant asked_at{};
+    Instant start_from{};  // from when its start timeout counts
     bool launched = false;
     bool notified = false;
     bool was_ready = false;

@@ -55,7 +55,7 @@ void Referee::check(Account& account, const core::Effect& effect, const core::La
     account.run.emplace();
     auto& run = *account.run;
     run.generation = effect.generation;
-    run.asked_at = run.pinged_at = now;
+    run.asked_at = run.start_from = run.pinged_at = now;
     run.probes.resize(account.policy.probes.size());
     run.stop_timeouts = {account.policy.stop_timeout};
 }
@@ -87,7 +87,7 @@ Reasons Referee::reasons_to_end(const Account& account, Instant now) const {
         reasons.probe_restart |= policy.probes[i].on_failure == OnProbeFailure::restart;
         reasons.probe_stop |= policy.probes[i].on_failure == OnProbeFailure::stop;
     }
-    const auto start_end = std::max(run.asked_at + policy.start_timeout, run.extended_until);
+    const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
     reasons.start_timeout = policy.start_timeout > 0s && !account.ready() && now >= start_end;
     reasons.watchdog = policy.watchdog > 0s && run.was_ready && now >= run.pinged_at + policy.watchdog;
     reasons.start_timeout |= run.timeouts_unsure;

@@ -68,6 +68,40 @@ TEST(Crash, DuringAStopGoesOnWithIt) {
     EXPECT_EQ(scene.state("a"), "stopped");
 }
 
+// Nobody asked its probes meanwhile, and nobody heard it; a job needs nobody for getting done.
+TEST(Crash, GivesAServiceItsTimeToStartAgain) {
+    Scene scene({service("a").notifies().starts_within(10s)});
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(scene.crash(1min), "adopt a");
+    scene.launched("a");
+    EXPECT_EQ(scene.state("a"), "starting");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.crash(1s), "adopt a");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.wait(1s), "signal a 15");
+
+    Scene other({job("j").starts_within(10s)});
+    other.begin();
+    other.launched("j");
+    EXPECT_EQ(other.crash(1min), "adopt j; signal j 15");
+}
+
+TEST(Crash, KeepsTheTimeThatWasAdded) {
+    Scene scene({job("j").starts_within(10s).stops_within(5s)});
+    scene.begin();
+    scene.launched("j");
+    scene.extends("j", 10min);
+    EXPECT_EQ(scene.crash(1min), "adopt j");
+    scene.launched("j");
+    EXPECT_EQ(scene.wait(9min - 1s), "");
+    EXPECT_EQ(scene.wait(1s), "signal j 15");
+    scene.extends("j", 5min);
+    EXPECT_EQ(scene.crash(), "adopt j");
+    EXPECT_EQ(scene.wait(5min - 1s), "");
+    EXPECT_EQ(scene.wait(1s), "kill j");
+}
+
 TEST(Crash, KeepsTheBackoffAndItsCount) {
     Scene scene({service("a").delays(1s, 1min)});
     scene.begin();

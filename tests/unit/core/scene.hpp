@@ -47,8 +47,8 @@ public:
 
     // Loads the configuration.
     std::string begin();
-    // The daemon dies; another one takes over what is on record.
-    std::string crash();
+    // The daemon dies; another one takes over what is on record, `away` later.
+    std::string crash(Duration away = {});
     // Adds, changes or removes one service.
     std::string add(const Spec& spec);
     std::string change(const Spec& spec, Change change);

@@ -33,6 +33,7 @@ RunRecord some_record(std::uint64_t generation) {
     core::RunSnapshot& run = snapshot.run.emplace();
     run.phase = core::RunPhase::asked;
     run.cause = core::EndCause::watchdog;
+    run.start_deadline = Instant(8s);
     run.ended_at = Instant(6s);
     run.kill_at = Instant(7s);
     run.verdicts = ~0ULL;
