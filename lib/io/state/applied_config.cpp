@@ -120,7 +120,6 @@ Result<void> store_applied_config(const std::string& path, const std::string& bo
             replace_file(path, record_header(header_word, version, boot_id) + checked_line(text), error_code);
     if (written) return {};
     remove_applied_config(path);
-    ::unlink((path + ".new").c_str());
     return tl::unexpected(written.error());
 }
 
