@@ -187,7 +187,6 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     applier.start(std::move(start.origin));
     context.run();
     server.stop();
-    if (!lifecycle.was_forced()) record.clear();
     if (by_systemd && !lifecycle.was_forced()) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }

@@ -27,7 +27,10 @@ Lifecycle::Lifecycle(boost::asio::io_context& context, Engine& engine, Applier& 
       deadline_(context),
       watchdog_(context),
       report_(context) {
-    engine_.on_all_stopped([this] { end(); });
+    engine_.on_all_stopped([this] {
+        applier_.forget_applied();
+        end();
+    });
 }
 
 void Lifecycle::ready() {

@@ -101,6 +101,20 @@ TEST(Shutdown, IsBoundedByItsTimeout) {
     EXPECT_FALSE(is_locked(daemon.path("lock")));
 }
 
+// By force too: what nobody runs any more is nothing to go on with.
+TEST(Shutdown, ByForceLeavesTheFilesToTheNextStart) {
+    Daemon daemon(stubborn, {.daemon_keys = "shutdown_timeout = \"300ms\""});
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    daemon.configure("[service.y]\ncommand = \"@ACTOR@\"\n");
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 1);
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    EXPECT_TRUE(daemon.reaches("y", "ready"));
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
+}
+
 TEST(Shutdown, StartsNothingAnyMore) {
     Daemon daemon(std::string(stubborn) +
                   "[service.y]\ncommand = \"@ACTOR@ record @DIR@/record y\"\nenabled = false\n");
