@@ -136,6 +136,45 @@ tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
                 "where it is threads that are missing, see the limits of tasks: ulimit -u, TasksMax=");
 }
 
+struct Directories {
+    io::StateStore store;
+    io::UniqueFd runtime_lock;  // else services' reports would go to whichever daemon came last
+};
+
+Result<Directories> lock_directories(const config::Daemon& paths) {
+    if (Result<void> made = make_directory(paths.runtime_dir); !made)
+        return about_key("runtime_dir", paths.runtime_dir, made.error());
+    Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
+    if (!store) return about_key("state_dir", paths.state_dir, store.error());
+    Result<io::UniqueFd> lock = io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
+    if (!lock) return about_key("runtime_dir", paths.runtime_dir, lock.error());
+    return Directories{std::move(*store), std::move(*lock)};
+}
+
+Result<void> read_again(Start& start) {
+    log_info("the dpsupd that ran until now has changed what is on record: reading the configuration again");
+    config::LoadOutcome outcome = load_to_start(std::string(start.config_file), start);
+    if (!outcome.config) return tl::unexpected(to_error(outcome.diagnostics));
+    start.config = std::move(*outcome.config);
+    start.origin = std::move(outcome.origin);
+    set_log_level(start.config.daemon.log_level);
+    return {};
+}
+
+// Whoever had them until now may have applied something since it was read, or have stopped everything in order: what
+// counts is what is on record once they are ours. That may name others; each turn takes a daemon that ends meanwhile.
+Result<Directories> open_directories(Start& start) {
+    constexpr int turns_max = 8;
+    for (int turn = 1;; ++turn) {
+        {
+            Result<Directories> locked = lock_directories(start.config.daemon);
+            const bool current = io::applied_config_mark(start.applied_path) == start.applied_mark;
+            if (!locked || current || turn == turns_max) return locked;
+        }
+        if (Result<void> read = read_again(start); !read) return tl::unexpected(read.error());
+    }
+}
+
 // Everything that lives as long as the daemon, in the order in which it is opened.
 Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     // Told first: where the start fails, whoever edits the files in vain must know why.
@@ -143,24 +182,18 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         log_info("goes on with the configuration that was applied before, on record in " +
                  start.applied_path +
                  "; `dpsupctl plan` tells what the files change, and without that record they count");
+    Result<Directories> directories = open_directories(start);
+    if (!directories) return tl::unexpected(directories.error());
     const config::Daemon paths = start.config.daemon;
     const bool by_systemd = io::started_by_systemd();
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
-    if (Result<void> made = make_directory(paths.runtime_dir); !made)
-        return about_key("runtime_dir", paths.runtime_dir, made.error());
-    Result<io::StateStore> store = io::StateStore::open(paths.state_dir);
-    if (!store) return about_key("state_dir", paths.state_dir, store.error());
-    // Else its services' reports would go to whichever daemon came last.
-    const Result<io::UniqueFd> runtime_lock =
-        io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory");
-    if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
-    Result<io::Remembered> remembered = store->load();
+    Result<io::Remembered> remembered = directories->store.load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket, descriptors);
     if (!listener) return tl::unexpected(listener.error());
 
     boost::asio::io_context context(1);
-    Memory memory(context, std::move(*store), std::move(*remembered));
+    Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
     Engine engine(context, std::random_device{}(), memory, std::move(*runs));
@@ -208,6 +241,8 @@ Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
 config::LoadOutcome load_to_start(const std::string& config_file, Start& start) {
     start.config_file = config_file;
     start.applied_path = io::applied_config_path(config_file);
+    start.applied_mark = io::applied_config_mark(start.applied_path);
+    start.goes_on = false;
     if (std::optional<io::AppliedConfig> applied =
             io::load_applied_config(start.applied_path, io::boot_id())) {
         config::LoadOutcome again = config::load_again(std::move(applied->origin));
