@@ -16,7 +16,7 @@ public:
 
     void store(const config::Daemon& daemon, config::Origin origin) const;
 
-    // Everything has been stopped as it should: the next dpsupd reads the files.
+    // Everything has been stopped: the next dpsupd reads the files.
     void clear() const;
 
 private:

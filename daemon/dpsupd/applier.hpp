@@ -35,6 +35,9 @@ public:
     // Runs the files' configuration from now on; where they have errors, nothing changes.
     void apply(const std::string& by, Reply reply);
 
+    // Nothing runs any more, by whatever means it ended: the next dpsupd reads the files.
+    void forget_applied() const { record_.clear(); }
+
     // Told after each apply, for what holds beside the services.
     void on_applied(std::function<void(const config::Config&)> applied) { applied_ = std::move(applied); }
 

@@ -163,6 +163,49 @@ tl::unexpected<Error> cannot_start(const std::runtime_error& error) {
                 "where it is threads that are missing, see the limits of tasks: ulimit -u, TasksMax=");
 }
 
+struct Directories {
+    io::StateStore store;
+    io::UniqueFd runtime_lock;  // else services' reports would go to whichever daemon came last
+};
+
+// A re-exec has kept the locks: nobody can have got in between.
+Result<Directories> lock_directories(const config::Daemon& paths, io::DescriptorStore& descriptors) {
+    if (Result<void> made = make_directory(paths.runtime_dir); !made)
+        return about_key("runtime_dir", paths.runtime_dir, made.error());
+    Result<io::StateStore> store =
+        io::StateStore::open(paths.state_dir, take_one(descriptors, state_lock_name));
+    if (!store) return about_key("state_dir", paths.state_dir, store.error());
+    Result<io::UniqueFd> lock = io::lock_directory(paths.runtime_dir, "dpsupd.lock", "runtime directory",
+                                                   take_one(descriptors, runtime_lock_name));
+    if (!lock) return about_key("runtime_dir", paths.runtime_dir, lock.error());
+    return Directories{std::move(*store), std::move(*lock)};
+}
+
+Result<void> read_again(Start& start) {
+    log_info("the dpsupd that ran until now has changed what is on record: reading the configuration again");
+    Result<config::LoadOutcome> outcome = load_to_start(std::string(start.config_file), start);
+    if (!outcome) return tl::unexpected(outcome.error());
+    if (!outcome->config) return tl::unexpected(to_error(outcome->diagnostics));
+    start.config = std::move(*outcome->config);
+    start.origin = std::move(outcome->origin);
+    set_log_level(start.config.daemon.log_level);
+    return {};
+}
+
+// Whoever had them until now may have applied something since it was read, or have stopped everything in order: what
+// counts is what is on record once they are ours. That may name others; each turn takes a daemon that ends meanwhile.
+Result<Directories> open_directories(Start& start, io::DescriptorStore& descriptors) {
+    constexpr int turns_max = 8;
+    for (int turn = 1;; ++turn) {
+        {
+            Result<Directories> locked = lock_directories(start.config.daemon, descriptors);
+            const bool current = io::applied_config_mark(start.applied_path) == start.applied_mark;
+            if (!locked || current || turn == turns_max) return locked;
+        }
+        if (Result<void> read = read_again(start); !read) return tl::unexpected(read.error());
+    }
+}
+
 // Everything that lives as long as the daemon, in the order in which it is opened.
 Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     // Told first: where the start fails, whoever edits the files in vain must know why.
@@ -170,28 +213,22 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         log_info("goes on with the configuration that was applied before, on record in " +
                  start.applied_path +
                  "; `dpsupctl plan` tells what the files change, and without that record they count");
+    io::DescriptorStore descriptors = io::DescriptorStore::inherit();
+    Result<Directories> directories = open_directories(start, descriptors);
+    if (!directories) return tl::unexpected(directories.error());
     const config::Daemon paths = start.config.daemon;
     const bool by_systemd = io::started_by_systemd();
-    io::DescriptorStore descriptors = io::DescriptorStore::inherit();
-    if (Result<void> made = make_directory(paths.runtime_dir); !made)
-        return about_key("runtime_dir", paths.runtime_dir, made.error());
-    Result<io::StateStore> store =
-        io::StateStore::open(paths.state_dir, take_one(descriptors, state_lock_name));
-    if (!store) return about_key("state_dir", paths.state_dir, store.error());
-    // Else its services' reports would go to whichever daemon came last.
-    const Result<io::UniqueFd> runtime_lock = io::lock_directory(
-        paths.runtime_dir, "dpsupd.lock", "runtime directory", take_one(descriptors, runtime_lock_name));
-    if (!runtime_lock) return about_key("runtime_dir", paths.runtime_dir, runtime_lock.error());
-    Result<io::Remembered> remembered = store->load();
+    Result<io::Remembered> remembered = directories->store.load();
     if (!remembered) return tl::unexpected(remembered.error());
     Result<io::http::Listener> listener = open_socket(paths.socket, descriptors);
     if (!listener) return tl::unexpected(listener.error());
-    if (Result<void> kept = keep_for_reexec(descriptors, store->lock(), runtime_lock->get(), *listener);
+    if (Result<void> kept = keep_for_reexec(descriptors, directories->store.lock(),
+                                            directories->runtime_lock.get(), *listener);
         !kept)
         return tl::unexpected(kept.error());
 
     boost::asio::io_context context(1);
-    Memory memory(context, std::move(*store), std::move(*remembered));
+    Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
     Engine engine(context, std::random_device{}(), memory, std::move(*runs), descriptors);
@@ -227,7 +264,6 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     context.run();
     server.stop();
     const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
-    if (all_stopped) record.clear();
     if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
 }
@@ -249,6 +285,8 @@ Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
 Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start& start) {
     start.config_file = config_file;
     start.applied_path = io::applied_config_path(config_file);
+    start.applied_mark = io::applied_config_mark(start.applied_path);
+    start.goes_on = false;
     Result<std::optional<io::AppliedConfig>> on_record =
         io::load_applied_config(start.applied_path, io::boot_id());
     if (!on_record) return tl::unexpected(on_record.error());

@@ -16,6 +16,7 @@ struct Start {
     config::Config config;
     config::Origin origin;     // of `config`
     std::string applied_path;  // where it is put on record; may be empty
+    std::string applied_mark;  // of what was on record there when it was read
     bool goes_on = false;      // with what an earlier dpsupd of this boot ran
     std::string program;       // the path by which this one was started
     std::vector<std::string> arguments;

@@ -43,7 +43,10 @@ Lifecycle::Lifecycle(boost::asio::io_context& context, Engine& engine, Applier& 
       extension_(context),
       watchdog_(context),
       report_(context) {
-    engine_.on_all_stopped([this] { end(); });
+    engine_.on_all_stopped([this] {
+        applier_.forget_applied();
+        end();
+    });
 }
 
 void Lifecycle::ready() {

@@ -52,9 +52,11 @@ struct Reasons {
 struct RunBook {
     Generation generation;
     Instant asked_at{};
+    Instant start_from{};  // from when its start timeout counts
     bool launched = false;
     bool notified = false;
     bool was_ready = false;
+    bool signalled = false;  // this daemon has sent the stop signal to what it knew to run
     std::optional<core::Exited> exit;
     Instant exit_at{};
     std::optional<Instant> stopped_at;  // the first stop signal or SIGKILL that the core sent by itself

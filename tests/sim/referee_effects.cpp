@@ -56,7 +56,7 @@ void Referee::check(Account& account, const core::Effect& effect, const core::La
     account.run.emplace();
     auto& run = *account.run;
     run.generation = effect.generation;
-    run.asked_at = run.pinged_at = now;
+    run.asked_at = run.start_from = run.pinged_at = now;
     run.probes.resize(account.policy.probes.size());
     run.stop_timeouts = {account.policy.stop_timeout};
 }
@@ -88,7 +88,7 @@ Reasons Referee::reasons_to_end(const Account& account, Instant now) const {
         reasons.probe_restart |= policy.probes[i].on_failure == OnProbeFailure::restart;
         reasons.probe_stop |= policy.probes[i].on_failure == OnProbeFailure::stop;
     }
-    const auto start_end = std::max(run.asked_at + policy.start_timeout, run.extended_until);
+    const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
     reasons.start_timeout = policy.start_timeout > 0s && !account.ready() && now >= start_end;
     reasons.watchdog = policy.watchdog > 0s && run.was_ready && now >= run.pinged_at + policy.watchdog;
     reasons.start_timeout |= run.timeouts_unsure;
@@ -130,6 +130,9 @@ void Referee::check(Account& account, const core::Effect& effect, const core::Se
     auto& run = *account.run;
     if (!run.ending()) begin_stop(account, now);
     const bool leftovers = run.exit && signal.whole_tree;
+    if (!leftovers && run.signalled)
+        broken("stop with a reason", account, "the stop signal was sent twice, which may mean: at once");
+    run.signalled |= !leftovers && run.launched;
     if (signal.signal != account.policy.stop_signal && run.stop_timeouts.size() == 1 && !leftovers)
         broken("stop with a reason", account, "a stop signal that is not the configured one");
 }

@@ -312,7 +312,8 @@ void Referee::update(Account& account, const core::Policy& policy, Instant now) 
     note_readiness(account, now);
 }
 
-// What the new daemon has on record is what the books say; its patience begins anew, and its probes too.
+// What the new daemon has on record is what the books say. Its probes begin anew, and so does its patience with a start
+// that it could not follow; a job needs nobody for getting done, and a stop goes on as it was.
 void Referee::take_over(Account& account, Instant now) {
     account.not_after = std::max(account.not_after, now + 1s);
     account.held = false;
@@ -325,9 +326,9 @@ void Referee::take_over(Account& account, Instant now) {
         probe.counted_at = {};
     }
     run.sequences.clear();
-    run.timeouts_unsure = true;
+    run.signalled = false;
+    if (account.policy.kind == Kind::service) run.start_from = now;
     run.pinged_at = now;
-    run.stop_timeouts.push_back(account.policy.stop_timeout);
     if (run.killed_at) run.killed_at = now;
 }
 

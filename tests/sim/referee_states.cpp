@@ -131,7 +131,7 @@ void Referee::check_duties(const Account& account, Instant now) const {
              "something of it lives on long after its stop timeout");
     if (run.ending() || !run.launched) return;
     if (!run.timeouts_unsure) {
-        const auto start_end = std::max(run.asked_at + policy.start_timeout, run.extended_until);
+        const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
         duty(policy.start_timeout > 0s && !run.was_ready && now > start_end + slack,
              "its start timeout was forgotten");
         duty(policy.watchdog > 0s && run.was_ready && now > run.pinged_at + policy.watchdog + slack,

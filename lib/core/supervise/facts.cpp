@@ -21,9 +21,10 @@ struct Intake {
 
     void operator()(const Launched& launched) const {
         run.pid = launched.pid;
-        run.answer_deadline = instant_never;
-        // Asked to stop before it was there: the signal may have met nobody.
-        if (run.phase == RunPhase::asked && !run.exit)
+        const bool news = std::exchange(run.answer_deadline, instant_never) != instant_never;
+        // Asked to stop before it was there: the signal may have met nobody. Never again after that, since to many
+        // programs a second one means that they end at once.
+        if (news && run.phase == RunPhase::asked && !run.exit)
             ask(service, SendSignal{service.policy.stop_signal, false}, output);
         if (run.phase != RunPhase::launching) return;
         run.phase = RunPhase::running;

@@ -49,6 +49,7 @@ Snapshot snapshot_of(const Service& service) {
     past.launched_at = run.launched_at;
     past.was_ready = run.was_ready;
     past.notified_ready = run.notified_ready;
+    past.start_deadline = run.start_deadline;
     past.ended_at = run.ended_at;
     past.kill_at = run.kill_at;
     past.exit = run.exit;
@@ -82,10 +83,20 @@ void resume_probes(Run& run, std::uint64_t verdicts) {
     }
 }
 
+// What nobody asked and nobody heard while there was no daemon is no reason to end a service: it has its time again. A
+// job needs nobody for getting done.
+void resume_start(Service& service, const RunSnapshot& past, Instant now) {
+    Run& run = *service.run;
+    const Duration timeout = service.policy.start_timeout;
+    if (run.was_ready || timeout <= Duration::zero()) return;
+    const bool job = service.policy.kind == Kind::job;
+    run.start_deadline = after(job ? run.launched_at : std::max(run.launched_at, now), timeout);
+    if (past.start_deadline != instant_never)
+        run.start_deadline = std::max(run.start_deadline, past.start_deadline);
+}
+
 void resume_running(Service& service, Instant now) {
     Run& run = *service.run;
-    if (!run.was_ready && service.policy.start_timeout > Duration::zero())
-        run.start_deadline = after(run.launched_at, service.policy.start_timeout);
     if (run.was_ready && service.policy.watchdog > Duration::zero())
         run.watchdog_deadline = after(now, service.policy.watchdog);
     begin_probes(service, now);
@@ -128,17 +139,20 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     switch (run.phase) {
         case RunPhase::launching:
             await_launch(service, now);
+            resume_start(service, past, now);
             return;
         case RunPhase::running:
+            resume_start(service, past, now);
             resume_running(service, now);
             return;
         case RunPhase::asked:
             // Not anew: a daemon that dies again and again would never come to kill.
-            run.kill_at = std::min(past.kill_at, after(now, service.policy.stop_timeout));
+            run.kill_at =
+                past.kill_at != instant_never ? past.kill_at : after(now, service.policy.stop_timeout);
             if (run.exit)
                 run.leftovers_at = now;
-            else  // it may not have been sent any more, and hearing it twice is better than never
-                ask(service, SendSignal{service.policy.stop_signal, false}, output);
+            else  // the stop signal may not have been sent any more: once more where it is found to run (Launched)
+                run.answer_deadline = run.kill_at;
             return;
         case RunPhase::killing:
             kill_tree(service, now, output);

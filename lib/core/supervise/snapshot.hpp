@@ -41,10 +41,11 @@ struct RunSnapshot {
     Instant launched_at;
     bool was_ready = false;
     bool notified_ready = false;
-    Instant ended_at = instant_never;  // when it began to end
-    Instant kill_at = instant_never;   // asked: when its patience ends
-    std::optional<Exited> exit;        // the main process has ended; others of its tree may live
-    std::uint64_t verdicts = 0;        // of its probes: see verdicts_of
+    Instant start_deadline = instant_never;  // with what EXTEND_TIMEOUT_USEC added
+    Instant ended_at = instant_never;        // when it began to end
+    Instant kill_at = instant_never;         // asked: when its patience ends, with what was added
+    std::optional<Exited> exit;              // the main process has ended; others of its tree may live
+    std::uint64_t verdicts = 0;              // of its probes: see verdicts_of
 
     bool operator==(const RunSnapshot&) const = default;
 };

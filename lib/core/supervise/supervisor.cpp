@@ -237,6 +237,8 @@ void Supervisor::record(Node& node, Output& output) {
         mark.exited = service.run->exit.has_value();
         mark.notified = service.run->notified_ready;
         mark.verdicts = verdicts_of(*service.run);
+        mark.start_deadline = service.run->start_deadline;
+        if (mark.phase == RunPhase::asked) mark.kill_at = service.run->kill_at;
     }
     if (std::exchange(node.recorded, mark) != mark) output.record.push_back(service.id);
 }

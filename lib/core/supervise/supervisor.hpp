@@ -74,6 +74,8 @@ private:
         bool exited = false;
         bool notified = false;
         std::uint64_t verdicts = 0;
+        Instant start_deadline = instant_never;
+        Instant kill_at = instant_never;  // asked
         bool operator==(const Mark&) const = default;
     };
     struct Node {

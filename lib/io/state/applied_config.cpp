@@ -122,8 +122,15 @@ Result<void> store_applied_config(const std::string& path, const std::string& bo
             replace_file(path, record_header(header_word, version, boot_id) + checked_line(text), error_code);
     if (written) return {};
     remove_applied_config(path);
-    ::unlink((path + ".new").c_str());
     return tl::unexpected(written.error());
+}
+
+// Each is a file of its own, which is put in the place of the one before.
+std::string applied_config_mark(const std::string& path) {
+    struct stat about{};
+    if (path.empty() || ::stat(path.c_str(), &about) != 0) return {};
+    return std::to_string(about.st_ino) + " " + std::to_string(about.st_ctim.tv_sec) + " " +
+           std::to_string(about.st_ctim.tv_nsec);
 }
 
 void remove_applied_config(const std::string& path) {

@@ -34,6 +34,9 @@ struct AppliedConfig {
 [[nodiscard]] Result<std::optional<AppliedConfig>> load_applied_config(const std::string& path,
                                                                        const std::string& boot_id);
 
+// Another after each store or removal; empty where there is none.
+[[nodiscard]] std::string applied_config_mark(const std::string& path);
+
 // Where it cannot be written the old one is removed: better none than a wrong one.
 [[nodiscard]] Result<void> store_applied_config(const std::string& path, const std::string& boot_id,
                                                 const AppliedConfig& applied);

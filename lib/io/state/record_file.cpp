@@ -78,10 +78,12 @@ Result<UniqueFd> replace_file(const std::string& path, std::string_view text, co
     const std::string fresh = path + ".new";
     UniqueFd file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_APPEND, 0600));
     if (!file) return file_failed(code, "open", fresh, errno);
-    if (Result<void> written = write_all(file.get(), text, fresh, code); !written)
-        return tl::unexpected(written.error());
-    if (::rename(fresh.c_str(), path.c_str()) != 0) return file_failed(code, "replace", path, errno);
-    return file;
+    Result<void> written = write_all(file.get(), text, fresh, code);
+    if (written && ::rename(fresh.c_str(), path.c_str()) != 0)
+        written = file_failed(code, "replace", path, errno);
+    if (written) return file;
+    ::unlink(fresh.c_str());  // where the disk is full, half a file takes what others need
+    return tl::unexpected(written.error());
 }
 
 tl::unexpected<Error> state_too_new(const std::string& path, std::int64_t version) {

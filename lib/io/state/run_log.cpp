@@ -22,6 +22,9 @@ constexpr std::uint64_t bytes_per_record = 2048;
 // What waits is written once it is as much, so that a start of thousands leaves no large buffer behind.
 constexpr std::size_t piece = 1U << 16U;
 
+constexpr Duration rewrite_again = std::chrono::seconds(1);
+constexpr Duration rewrite_again_max = std::chrono::seconds(32);
+
 constexpr const char* error_code = "runs_not_recorded";
 
 }  // namespace
@@ -100,6 +103,7 @@ void RunLog::clear() {
     lines_.clear();
     waiting_.clear();
     must_rewrite_ = true;
+    rewrite_at_ = {};  // what is not on record any more must not be found
 }
 
 void RunLog::put(const std::string& name, std::string_view text, bool gone) {
@@ -128,13 +132,27 @@ void RunLog::condense_waiting() {
     waiting_ = std::move(kept);
 }
 
-Result<void> RunLog::flush() {
-    if (must_rewrite_) return rewrite();
+Result<void> RunLog::flush(Instant at) {
+    if (must_rewrite_) return rewrite_in_time(at);
     if (Result<void> appended = append(); !appended) return appended;
     if (size_ <= std::max(rewrite_above_, size_limit())) return {};
     // All is on record; where there is no room for a second file, that is tried again once this one has grown.
     if (!rewrite()) rewrite_above_ = size_ + size_limit() / 2;
     return {};
+}
+
+// All of it at each event would keep the loop from its work.
+Result<void> RunLog::rewrite_in_time(Instant at) {
+    if (at < rewrite_at_) return tl::unexpected(rewrite_error_);
+    Result<void> written = rewrite();
+    if (written) {
+        rewrite_wait_ = {};
+        return written;
+    }
+    rewrite_wait_ = std::clamp(2 * rewrite_wait_, rewrite_again, rewrite_again_max);
+    rewrite_at_ = at + rewrite_wait_;
+    rewrite_error_ = written.error();
+    return written;
 }
 
 Result<void> RunLog::append() {

@@ -19,6 +19,7 @@
 
 #include "base/result.hpp"
 #include "core/supervise/snapshot.hpp"
+#include "io/clock.hpp"
 #include "io/unique_fd.hpp"
 
 namespace dpsup::io {
@@ -55,8 +56,8 @@ public:
     void clear();
 
     // Writes what was set since the last time and was not too much to wait for it. Where that fails it is kept for
-    // the next time.
-    [[nodiscard]] Result<void> flush();
+    // the next time. A whole new file that could not be written is tried again later: after a second, then two, ...
+    [[nodiscard]] Result<void> flush(Instant at = now());
 
 private:
     // The last line of a name. It is in the file, or waits to be written.
@@ -72,6 +73,7 @@ private:
     [[nodiscard]] Result<void> read();
     [[nodiscard]] Result<void> append();
     [[nodiscard]] Result<void> rewrite();
+    [[nodiscard]] Result<void> rewrite_in_time(Instant at);
     void put(const std::string& name, std::string_view text, bool gone);
     void condense_waiting();
     [[nodiscard]] std::string text_of(const Line& line) const;
@@ -89,6 +91,9 @@ private:
     std::uint64_t rewrite_above_ = 0;
     std::string waiting_;
     bool must_rewrite_ = true;  // instead of appending
+    Instant rewrite_at_;        // not before, after one that failed
+    Duration rewrite_wait_{};
+    Error rewrite_error_;
     bool failing_ = false;
     bool torn_ = false;  // half a line may stand behind what is good
 };

@@ -22,11 +22,17 @@ json::object encode_exit(const core::Exited& exit) {
 }
 
 json::object encode_instance(const core::RunSnapshot& run) {
-    json::object object{{"phase", static_cast<int>(run.phase)}, {"cause", static_cast<int>(run.cause)},
-                        {"end_reason", run.end_reason},         {"pid", run.pid},
-                        {"launched_at", ns(run.launched_at)},   {"ended_at", ns(run.ended_at)},
-                        {"kill_at", ns(run.kill_at)},           {"was_ready", run.was_ready},
-                        {"notified", run.notified_ready},       {"verdicts", run.verdicts}};
+    json::object object{{"phase", static_cast<int>(run.phase)},
+                        {"cause", static_cast<int>(run.cause)},
+                        {"end_reason", run.end_reason},
+                        {"pid", run.pid},
+                        {"launched_at", ns(run.launched_at)},
+                        {"ended_at", ns(run.ended_at)},
+                        {"kill_at", ns(run.kill_at)},
+                        {"was_ready", run.was_ready},
+                        {"notified", run.notified_ready},
+                        {"verdicts", run.verdicts},
+                        {"start_deadline", ns(run.start_deadline)}};
     if (run.exit) object["exit"] = encode_exit(*run.exit);
     return object;
 }
@@ -111,6 +117,8 @@ core::RunSnapshot decode_instance(const json::value* value, bool& good) {
     reader.flag("was_ready", run.was_ready);
     reader.flag("notified", run.notified_ready);
     reader.number("verdicts", run.verdicts);
+    // Whatever came later than version 0.1.0's first records may be missing.
+    if (reader.find("start_deadline") != nullptr) reader.instant("start_deadline", run.start_deadline);
     if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
     return run;
 }

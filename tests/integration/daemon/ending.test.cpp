@@ -101,6 +101,44 @@ TEST(Shutdown, IsBoundedByItsTimeout) {
     EXPECT_FALSE(is_locked(daemon.path("lock")));
 }
 
+// By force too: what nobody runs any more is nothing to go on with.
+TEST(Shutdown, ByForceLeavesTheFilesToTheNextStart) {
+    Daemon daemon(stubborn, {.daemon_keys = "shutdown_timeout = \"300ms\""});
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    daemon.configure("[service.y]\ncommand = \"@ACTOR@\"\n");
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 1);
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    EXPECT_TRUE(daemon.reaches("y", "ready"));
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
+}
+
+// As in `kill PID; dpsupd &`: what it read before the other had gone is not what counts.
+TEST(Shutdown, OfOneIsHeardByTheNextThatWaitsForIt) {
+    Daemon daemon(stubborn);
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    daemon.configure("[service.y]\ncommand = \"@ACTOR@\"\n");
+    daemon.signal(SIGTERM);
+    ASSERT_TRUE(daemon.reaches("x", "stopping"));
+    const std::string log = daemon.path("next.log");
+    Child next({.command = {DPSUP_DPSUPD, "--config", daemon.config_file()},
+                .environment = {{"RUNTIME_DIRECTORY", daemon.path("run")}},
+                .out = log,
+                .err = log});
+    ASSERT_TRUE(eventually([&] { return read_file(log).find("goes on with") != std::string::npos; }))
+        << read_file(log);
+    daemon.signal(SIGTERM);
+    ASSERT_TRUE(daemon.wait().has_value());
+    ASSERT_TRUE(eventually([&] { return daemon.http("GET", "/v1/version").status == 200; }))
+        << read_file(log);
+    EXPECT_TRUE(daemon.reaches("y", "ready")) << read_file(log);
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
+    next.signal(SIGTERM);
+    EXPECT_TRUE(next.wait().has_value());
+}
+
 TEST(Shutdown, StartsNothingAnyMore) {
     Daemon daemon(std::string(stubborn) +
                   "[service.y]\ncommand = \"@ACTOR@ record @DIR@/record y\"\nenabled = false\n");

@@ -59,11 +59,47 @@ TEST(Crash, DuringAStopGoesOnWithIt) {
     scene.begin();
     scene.launched("a");
     scene.stop({"a"});
-    EXPECT_EQ(scene.crash(), "adopt a; signal a 15");
+    EXPECT_EQ(scene.crash(), "adopt a");
+    EXPECT_EQ(scene.launched("a"), "signal a 15") << "it may not have been sent any more";
+    EXPECT_EQ(scene.launched("a"), "") << "a second one means `at once` to many programs";
     EXPECT_EQ(scene.wait(5s), "kill a");
     EXPECT_EQ(scene.crash(), "adopt a; kill a");
     scene.emptied("a");
     EXPECT_EQ(scene.state("a"), "stopped");
+}
+
+// Nobody asked its probes meanwhile, and nobody heard it; a job needs nobody for getting done.
+TEST(Crash, GivesAServiceItsTimeToStartAgain) {
+    Scene scene({service("a").notifies().starts_within(10s)});
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(scene.crash(1min), "adopt a");
+    scene.launched("a");
+    EXPECT_EQ(scene.state("a"), "starting");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.crash(1s), "adopt a");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.wait(1s), "signal a 15");
+
+    Scene other({job("j").starts_within(10s)});
+    other.begin();
+    other.launched("j");
+    EXPECT_EQ(other.crash(1min), "adopt j; signal j 15");
+}
+
+TEST(Crash, KeepsTheTimeThatWasAdded) {
+    Scene scene({job("j").starts_within(10s).stops_within(5s)});
+    scene.begin();
+    scene.launched("j");
+    scene.extends("j", 10min);
+    EXPECT_EQ(scene.crash(1min), "adopt j");
+    scene.launched("j");
+    EXPECT_EQ(scene.wait(9min - 1s), "");
+    EXPECT_EQ(scene.wait(1s), "signal j 15");
+    scene.extends("j", 5min);
+    EXPECT_EQ(scene.crash(), "adopt j");
+    EXPECT_EQ(scene.wait(5min - 1s), "");
+    EXPECT_EQ(scene.wait(1s), "kill j");
 }
 
 TEST(Crash, KeepsTheBackoffAndItsCount) {
@@ -206,7 +242,9 @@ TEST(Crash, GoesOnWithARestartThatWasWanted) {
     scene.launched("db");
     scene.launched("web");
     EXPECT_EQ(scene.restart_cascade({"db"}), "signal web 15");
-    EXPECT_EQ(scene.crash(), "adopt db; adopt web; signal web 15");
+    EXPECT_EQ(scene.crash(), "adopt db; adopt web");
+    EXPECT_EQ(scene.launched("db"), "");
+    EXPECT_EQ(scene.launched("web"), "signal web 15");
     EXPECT_EQ(scene.ended("web", 0), "signal db 15");
     EXPECT_EQ(scene.ended("db", 0), "launch db");
     EXPECT_EQ(scene.launched("db"), "launch web");

@@ -111,7 +111,8 @@ std::string Scene::begin() {
     return step(loaded);
 }
 
-std::string Scene::crash() {
+std::string Scene::crash(Duration away) {
+    now_ += away;
     ConfigLoaded loaded{{}, budget_};
     for (const auto& [name, id] : ids_) {
         const Service& before = service_named(name);

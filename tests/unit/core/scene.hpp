@@ -49,8 +49,8 @@ public:
 
     // Loads the configuration.
     std::string begin();
-    // The daemon dies; another one takes over what is on record.
-    std::string crash();
+    // The daemon dies; another one takes over what is on record, `away` later.
+    std::string crash(Duration away = {});
     // The same, and the service is found running though that is not what is on record.
     std::string crash_and_find(const std::string& name);
     void lose_record(const std::string& name) { records_.erase(id(name)); }

@@ -70,6 +70,18 @@ TEST_F(AppliedConfigTest, ReadsBackWhatWasStoredInThisBootOnly) {
     EXPECT_TRUE(is_nothing("boot-a"));
 }
 
+TEST_F(AppliedConfigTest, IsMarkedAnewByEachStore) {
+    EXPECT_EQ(applied_config_mark(path_), "");
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    const std::string first = applied_config_mark(path_);
+    EXPECT_NE(first, "");
+    EXPECT_EQ(applied_config_mark(path_), first);
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    EXPECT_NE(applied_config_mark(path_), first);
+    remove_applied_config(path_);
+    EXPECT_EQ(applied_config_mark(path_), "");
+}
+
 TEST_F(AppliedConfigTest, CutOffOrDamagedIsNothing) {
     ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
     const std::string whole = content();

@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <sstream>
+#include <vector>
 
 #include "io/state/run_record.hpp"
 
@@ -34,6 +36,7 @@ RunRecord some_record(std::uint64_t generation) {
     core::RunSnapshot& run = snapshot.run.emplace();
     run.phase = core::RunPhase::asked;
     run.cause = core::EndCause::watchdog;
+    run.start_deadline = Instant(8s);
     run.ended_at = Instant(6s);
     run.kill_at = Instant(7s);
     run.verdicts = ~0ULL;
@@ -290,26 +293,76 @@ TEST_F(RunLogTest, StaysSmall) {
     EXPECT_EQ(open().take_found().at("a"), some_record(20'000));
 }
 
+// A file can be no larger than this, as on a disk that is nearly full.
+class NoRoom {
+public:
+    explicit NoRoom(std::size_t bytes) : signals_(std::signal(SIGXFSZ, SIG_IGN)) {
+        getrlimit(RLIMIT_FSIZE, &before_);
+        const rlimit tight{bytes, before_.rlim_max};
+        setrlimit(RLIMIT_FSIZE, &tight);
+    }
+    ~NoRoom() {
+        setrlimit(RLIMIT_FSIZE, &before_);
+        (void)std::signal(SIGXFSZ, signals_);
+    }
+    NoRoom(const NoRoom&) = delete;
+    NoRoom& operator=(const NoRoom&) = delete;
+
+private:
+    void (*signals_)(int);
+    rlimit before_{};
+};
+
 // No room for a time: what was set meanwhile is there once there is room again.
 TEST_F(RunLogTest, OutlastsAFullDisk) {
-    const auto before = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit limit{};
-    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
     RunLog log = open();
     log.set("a", some_record(1));
     ASSERT_TRUE(log.flush());
     const std::string good = content();
-    const rlimit tight{good.size() - 20, limit.rlim_max};  // a whole new file does not fit either
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    for (std::uint64_t i = 2; i <= 20'000; ++i) {
-        log.set("a", some_record(i));
-        EXPECT_FALSE(log.flush());
+    {
+        const NoRoom none(good.size() - 20);  // a whole new file does not fit either
+        for (std::uint64_t i = 2; i <= 20'000; ++i) {
+            log.set("a", some_record(i));
+            EXPECT_FALSE(log.flush());
+        }
     }
     EXPECT_EQ(content(), good) << "half a line was left behind";
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
     EXPECT_TRUE(log.flush());
     EXPECT_EQ(open().take_found().at("a"), some_record(20'000));
-    (void)std::signal(SIGXFSZ, before);
+}
+
+// Half a file would take the room that the next line needs.
+TEST_F(RunLogTest, LeavesNoHalfAFileBehind) {
+    RunLog log = open();
+    log.set("a", some_record(1));
+    ASSERT_TRUE(log.flush());
+    log.clear();
+    log.set("a", some_record(2));
+    {
+        const NoRoom none(100);
+        EXPECT_FALSE(log.flush());
+    }
+    std::vector<std::string> files;
+    for (const auto& file : std::filesystem::directory_iterator(directory_))
+        files.push_back(file.path().filename());
+    EXPECT_THAT(files, testing::ElementsAre("runs"));
+}
+
+// The whole of it at every event would keep the loop from its work.
+TEST_F(RunLogTest, TriesAWholeNewFileAgainSeldomer) {
+    std::optional<RunLog> log;
+    const Instant start = now() + 1h;
+    {
+        const NoRoom none(10);
+        log.emplace(open());
+        log->set("a", some_record(1));
+        EXPECT_FALSE(log->flush(start)) << "it was tried when it was opened, an hour ago";
+    }
+    const Result<void> early = log->flush(start + 1s);
+    ASSERT_FALSE(early) << "the second wait is two seconds";
+    EXPECT_EQ(early.error().code, "runs_not_recorded");
+    EXPECT_TRUE(log->flush(start + 2s));
+    EXPECT_EQ(open().take_found().at("a"), some_record(1));
 }
 
 }  // namespace
