@@ -11,8 +11,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
+#include <charconv>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -47,8 +47,10 @@ std::vector<int> sockets_of(pid_t pid) {
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
         const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
-        if (!error && target.starts_with("socket:"))
-            numbers.push_back(std::atoi(entry.path().filename().c_str()));
+        const std::string name = entry.path().filename().string();
+        int number = -1;
+        (void)std::from_chars(name.data(), name.data() + name.size(), number);
+        if (!error && target.starts_with("socket:") && number >= 0) numbers.push_back(number);
     }
     std::ranges::sort(numbers);
     return numbers;

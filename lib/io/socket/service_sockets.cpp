@@ -45,12 +45,11 @@ void ServiceSockets::add(Holding& holding, const config::Socket& socket, UniqueF
 
 // A name in the store stands for all sockets of a service: what stays is stored anew, a removed namesake's too.
 void ServiceSockets::let_go(Holding& holding, const std::function<bool(const PassedSocket&)>& unwanted) {
-    const auto gone =
-        std::stable_partition(holding.sockets.begin(), holding.sockets.end(), std::not_fn(unwanted));
-    if (gone == holding.sockets.end()) return;
     std::vector<config::Socket> left;
-    for (auto one = gone; one != holding.sockets.end(); ++one) left.push_back(one->socket);
-    holding.sockets.erase(gone, holding.sockets.end());
+    for (const PassedSocket& held : holding.sockets)
+        if (unwanted(held)) left.push_back(held.socket);
+    if (left.empty()) return;
+    std::erase_if(holding.sockets, unwanted);
     store_.drop(stored_as(holding.name));
     for (const auto& [id, other] : holdings_)
         if (other.name == holding.name)

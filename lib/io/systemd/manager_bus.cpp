@@ -29,8 +29,8 @@ Result<Bus> open_manager_bus(Duration call_timeout) {
     if (::geteuid() != 0 || open_private(bus) < 0)
         if (const int error = open_system(bus); error < 0)
             return systemd_failed("connect to the system bus", error);
-    (void)sd_bus_set_method_call_timeout(
-        bus.get(), std::chrono::duration_cast<std::chrono::microseconds>(call_timeout).count());
+    const auto timeout = std::chrono::duration_cast<std::chrono::microseconds>(call_timeout);
+    (void)sd_bus_set_method_call_timeout(bus.get(), static_cast<std::uint64_t>(timeout.count()));
     return bus;
 }
 
