@@ -61,6 +61,12 @@ void Applier::start(config::Origin origin) {
     record_.store(catalogue_.config().daemon, std::move(origin));
     core::ConfigLoaded event;
     event.budget = catalogue_.config().daemon.restart_budget;
+    std::map<std::string, ServiceId> known = catalogue_.ids();
+    for (const auto& [name, record] : engine_.recorder().inherited()) {
+        if (known.contains(name) || !record.snapshot.run) continue;
+        known[name] = catalogue_.new_id();
+        take_over_removed(name, known[name], record, event);
+    }
     for (const config::Service& service : catalogue_.config().services) {
         event.changes.push_back(add(service));
         take_over(event.changes.back());
@@ -68,7 +74,34 @@ void Applier::start(config::Origin origin) {
     }
     engine_.feed(event);
     engine_.world().end_adoption();
-    engine_.recorder().keep_only(catalogue_.ids());
+    engine_.recorder().keep_only(known);
+}
+
+// It runs, and is not configured any more: it stops as it would have under the daemon that launched it, in its turn.
+void Applier::take_over_removed(const std::string& name, ServiceId id, const io::RunRecord& record,
+                                core::ConfigLoaded& event) {
+    auto service = std::make_shared<config::Service>();
+    service->name = service->policy.name = name;
+    service->policy.stop_signal = record.stop_signal;
+    service->policy.stop_timeout = record.stop_timeout;
+    for (const std::string& dependency : record.depends_on)
+        service->policy.depends_on.push_back({dependency, core::Condition::started, false});
+    core::ServiceChange change{core::Change::add, id, service->policy, {}, false, false, record.snapshot};
+    event.changes.push_back(change);
+    event.changes.push_back({core::Change::remove, id, {}, "removed", {}, false, {}});
+    engine_.world().expect(id, {record.snapshot.run->pid, record.process_start, record.queued});
+    engine_.world().configure(id, std::move(service));
+}
+
+// Applied by a daemon that died over it, or by nobody where the files count: as an apply would have it.
+void Applier::restart_where_changed(core::Snapshot& past, const std::string& definition,
+                                    const core::Policy& policy) const {
+    const bool rests = past.state == core::State::stopped || past.state == core::State::waiting ||
+                       (past.state == core::State::done && policy.kind == core::Kind::job);
+    if (rests || past.restart_wanted || definition.empty()) return;
+    if (definition == config::launch_fingerprint(*catalogue_.service(policy.name))) return;
+    past.restart_wanted = true;
+    past.restart_cause = "its configuration changed while dpsupd was away";
 }
 
 // An earlier dpsupd of this boot has left it so.
@@ -80,8 +113,10 @@ void Applier::take_over(core::ServiceChange& change) {
     const bool other = !change.done && !memory_.of(change.policy.name).done_as.empty();
     if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
+    restart_where_changed(*change.past, record->second.definition, change.policy);
     if (change.past->run)
-        engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});
+        engine_.world().expect(change.service,
+                               {change.past->run->pid, record->second.process_start, record->second.queued});
 }
 
 void Applier::load(Loaded loaded) {

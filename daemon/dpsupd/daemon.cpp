@@ -196,9 +196,14 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
+    if (runs->damaged() > 0)
+        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
+                    "/runs: " + std::to_string(runs->damaged()) +
+                    "; what no other line tells of is ended, and launched anew");
     Engine engine(context, std::random_device{}(), memory, std::move(*runs));
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
+    options.launch_begins = [&engine](ServiceId id) { engine.recorder().launch_begins(id); };
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
     AppliedRecord record(start.applied_path, io::boot_id());

@@ -1,5 +1,6 @@
 #include "recorder.hpp"
 
+#include "config/difference.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -32,6 +33,7 @@ void Recorder::record(ServiceId id) {
     const auto leaving = leaving_.find(name);
     if (service == nullptr) {
         if (leaving != leaving_.end() && leaving->second == id) leaving_.erase(leaving);
+        launched_.erase(id);
         const core::Service* successor = supervisor_.find(name);
         if (successor == nullptr)
             log_.drop(name);
@@ -40,7 +42,16 @@ void Recorder::record(ServiceId id) {
         return;
     }
     if (leaving != leaving_.end() && leaving->second != id) return;
-    io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.cgroup_root()};
+    io::RunRecord record;
+    record.snapshot = core::snapshot_of(*service);
+    record.process_start = world_.process_start(id);
+    record.cgroup_root = world_.cgroup_root();
+    record.queued = is_queued(id, *service);
+    record.definition = definition_of(id, *config, service->generation);
+    record.stop_signal = service->policy.stop_signal;
+    record.stop_timeout = service->policy.stop_timeout;
+    for (const core::Dependency& dependency : service->policy.depends_on)
+        record.depends_on.push_back(dependency.service);
     if (record.process_start == 0)
         record.process_start = start_on_record(name, record.snapshot);
     else
@@ -52,6 +63,31 @@ void Recorder::record(ServiceId id) {
         record.snapshot.restart_cause = "its configuration changed";
     }
     log_.set(name, record);
+}
+
+// It is asked for in the step that launches, before anybody can have changed the configuration again.
+const std::string& Recorder::definition_of(ServiceId id, const config::Service& config,
+                                           Generation generation) {
+    Launched& launched = launched_[id];
+    if (launched.generation == generation) return launched.definition;
+    const auto known = inherited_.find(config.name);
+    const bool inherited = known != inherited_.end() && known->second.snapshot.generation == generation;
+    launched = {generation, inherited ? known->second.definition : config::launch_fingerprint(config)};
+    return launched.definition;
+}
+
+// What is inherited is as it was until the world has said what became of it.
+bool Recorder::is_queued(ServiceId id, const core::Service& service) const {
+    if (!service.run || service.run->phase != core::RunPhase::launching) return false;
+    const auto known = inherited_.find(service.policy.name);
+    if (known != inherited_.end() && known->second.snapshot.generation == service.generation)
+        return known->second.queued;
+    return world_.queued(id, service.generation);
+}
+
+void Recorder::launch_begins(ServiceId id) {
+    record(id);
+    flush();
 }
 
 // Before the world has been asked what became of it, the record is all that is known.

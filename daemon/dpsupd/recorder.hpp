@@ -18,6 +18,9 @@ public:
 
     void record(const core::Output& output);
 
+    // The turn of a launch has come; from now on it may run.
+    void launch_begins(ServiceId id);
+
     // Everything has been stopped as it should: the next dpsupd starts afresh.
     void clear();
 
@@ -31,14 +34,22 @@ private:
     void record(ServiceId id);
     [[nodiscard]] std::uint64_t start_on_record(const std::string& name,
                                                 const core::Snapshot& snapshot) const;
+    [[nodiscard]] const std::string& definition_of(ServiceId id, const config::Service& config,
+                                                   Generation generation);
+    [[nodiscard]] bool is_queued(ServiceId id, const core::Service& service) const;
     void flush();
 
+    struct Launched {
+        Generation generation;
+        std::string definition;
+    };
     io::RunLog log_;
     io::RunRecords inherited_;
     const core::Supervisor& supervisor_;
     const World& world_;
     // Removed services that still run, by name: until they are gone, the record of the name is theirs.
     std::unordered_map<std::string, ServiceId> leaving_;
+    std::unordered_map<ServiceId, Launched> launched_;
     bool failing_ = false;
 };
 

@@ -31,6 +31,9 @@ public:
     // Whatever else an earlier daemon left is killed.
     void end_adoption() { processes_->end_adoption(); }
     [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const {
+        return processes_->queued(id, generation);
+    }
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const { return processes_->process_start(id); }
 
     // The configuration with which the service is launched, probed and reloaded from now on.

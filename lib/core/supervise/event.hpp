@@ -35,6 +35,9 @@ struct LaunchFailed {
     std::string detail;
 };
 
+// The answer to Adopt where the launch was still waiting for its turn: nothing of the instance ever ran.
+struct NotLaunched {};
+
 // What sd_notify said. The adapter has checked who said it, and that a new main pid belongs to the service.
 struct Notified {
     bool ready = false;
@@ -68,7 +71,7 @@ struct Reloaded {
     std::string detail;
 };
 
-using Fact = std::variant<Launched, LaunchFailed, Notified, Exited, Emptied, Probed, Reloaded>;
+using Fact = std::variant<Launched, LaunchFailed, NotLaunched, Notified, Exited, Emptied, Probed, Reloaded>;
 
 struct ServiceEvent {
     ServiceId service;

@@ -39,6 +39,12 @@ struct Intake {
         run.over = true;
     }
 
+    void operator()(const NotLaunched&) const {
+        run.never_ran = !is_ending(run);
+        run.ended_at = std::min(run.ended_at, now);
+        run.over = true;
+    }
+
     void operator()(const Notified& said) const {
         if (said.main_pid) run.pid = *said.main_pid;
         if (said.watchdog && run.watchdog_deadline != instant_never)

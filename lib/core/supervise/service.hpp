@@ -55,6 +55,7 @@ struct Run {
     RunPhase phase = RunPhase::launching;
     EndCause cause = EndCause::none;
     bool over = false;       // nothing of it is left; the verdict is due
+    bool never_ran = false;  // an earlier daemon died before its launch began
     std::string end_reason;  // why it is being ended, for people
     pid_t pid = 0;
     Instant launched_at;               // when the launch was asked for
@@ -95,6 +96,7 @@ struct Service {
     bool removed = false;                  // gone from the configuration; forgotten once nothing runs
     std::uint32_t attempt = 0;             // failures in a row
     std::uint64_t restarts = 0;            // launches after the first, in this daemon's life
+    bool launch_counted = false;           // the next one takes the place of one that never began
     Instant retry_at = instant_never;      // backoff
     std::optional<Duration> stop_timeout;  // of the command that stops it
     std::optional<Exited> last_exit;

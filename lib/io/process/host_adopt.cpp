@@ -10,6 +10,11 @@ namespace dpsup::io {
 
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
+    // Where the record tells less than it should, what it led to runs in the cgroup.
+    if (process.queued && (options_.cgroup_root.empty() || tree_->empty(config->name))) {
+        emit(id, generation, core::NotLaunched{});
+        return schedule_flush();
+    }
     Entry& entry = entries_[id];
     by_name_[config->name] = id;
     entry.config = std::move(config);

@@ -31,6 +31,10 @@ void ProcessHost::end_adoption() {
     implementation_->end_adoption();
 }
 
+bool ProcessHost::queued(ServiceId id, Generation generation) const {
+    return implementation_->queued(id, generation);
+}
+
 std::uint64_t ProcessHost::process_start(ServiceId id) const {
     return implementation_->process_start(id);
 }

@@ -52,6 +52,8 @@ struct ProcessHostOptions {
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
+    // Told when a launch's turn has come, before anything of it can run; within the loop's turn.
+    std::function<void(ServiceId)> launch_begins;
     // In place of the real ones, for tests; called in threads.
     std::function<Staged<pid_t>(LaunchPlan&)> launch;
     std::function<Staged<Identity>(const config::Process&)> resolve;
@@ -75,6 +77,7 @@ struct CommandResult {
 struct AdoptedProcess {
     pid_t pid = 0;            // 0: it was about to be launched
     std::uint64_t start = 0;  // in clock ticks since boot
+    bool queued = false;      // its launch had not begun (see launch_begins)
 };
 
 // What is told of a command besides its result, on the loop; may be left empty.
@@ -107,7 +110,8 @@ public:
     void launch(ServiceId id, Generation generation, ServiceConfig config);
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
-    // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
+    // Launched where its main process runs; NotLaunched where it had not come to that; else Exited, as unknown, and
+    // Emptied once nothing of it is left.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
     // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
@@ -139,6 +143,8 @@ public:
     // Kills it, or takes its turn away. Answered as ever.
     void kill_command(CommandNumber number);
 
+    // Whether the launch of this instance still waits for its turn, or has not been asked for.
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     // The last sd_notify STATUS= of the running instance; valid UTF-8, 256 bytes at most.

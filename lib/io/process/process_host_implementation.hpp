@@ -45,6 +45,7 @@ public:
     void launch(ServiceId id, Generation generation, ServiceConfig config);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
     void end_adoption();
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
     void kill_tree(ServiceId id, Generation generation);

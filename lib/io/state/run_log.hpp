@@ -16,8 +16,10 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
+#include "core/supervise/policy.hpp"
 #include "core/supervise/snapshot.hpp"
 #include "io/clock.hpp"
 #include "io/unique_fd.hpp"
@@ -29,6 +31,12 @@ struct RunRecord {
     std::uint64_t process_start =
         0;                    // of the main process, in clock ticks since boot (proc(5)); 0: not known
     std::string cgroup_root;  // below which its cgroup lies; empty: it has none
+    bool queued = false;      // its launch has not begun
+    std::string definition;   // with which its last instance was launched; empty: not known
+    // How it is to be stopped, for whoever finds it running and not configured any more.
+    int stop_signal = core::Policy{}.stop_signal;
+    Duration stop_timeout = core::Policy{}.stop_timeout;
+    std::vector<std::string> depends_on;
 
     bool operator==(const RunRecord&) const = default;
 };

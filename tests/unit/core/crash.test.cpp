@@ -54,6 +54,30 @@ TEST(Crash, DuringALaunchAsksWhatBecameOfIt) {
     }
 }
 
+// Of hundreds that are to be launched only a few are under way at a time.
+TEST(Crash, LaunchesAtOnceWhoseTurnHadNotCome) {
+    Scene scene({service("a").restarts(RestartWhen::never), service("b").delays(1s, 1min)});
+    scene.begin();
+    scene.launched("b");
+    scene.ended("b", 1);
+    EXPECT_EQ(scene.wait(1s), "launch b");
+    scene.launch_failed("b");
+    EXPECT_EQ(scene.wait(2s), "launch b");
+    EXPECT_EQ(scene.crash(), "adopt a; adopt b");
+    EXPECT_EQ(scene.told("a", 1, NotLaunched{}), "launch a");
+    EXPECT_EQ(scene.told("b", 3, NotLaunched{}), "launch b");
+    EXPECT_EQ(scene.service_named("a").restarts, 0U);
+    EXPECT_EQ(scene.service_named("b").restarts, 2U);
+    EXPECT_EQ(scene.service_named("b").attempt, 2U) << "it neither failed nor succeeded";
+    EXPECT_EQ(scene.told("a", 1, NotLaunched{}), "");
+    EXPECT_EQ(scene.states(), "a starting, b starting");
+
+    scene.crash();
+    scene.stop({"a"});
+    EXPECT_EQ(scene.told("a", 2, NotLaunched{}), "");
+    EXPECT_EQ(scene.state("a"), "stopped");
+}
+
 TEST(Crash, DuringAStopGoesOnWithIt) {
     Scene scene({service("a").stops_within(5s)});
     scene.begin();

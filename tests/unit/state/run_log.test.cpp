@@ -13,6 +13,7 @@
 #include <sstream>
 #include <vector>
 
+#include "io/state/record_file.hpp"
 #include "io/state/run_record.hpp"
 
 namespace dpsup::io {
@@ -44,6 +45,11 @@ RunRecord some_record(std::uint64_t generation) {
     run.exit = core::Exited{.kind = core::ExitKind::exited, .code = 3, .out_of_memory = true};
     record.cgroup_root = "/sys/fs/cgroup/dpsup";
     record.process_start = 123'456'789'012;
+    record.stop_signal = 2;
+    record.stop_timeout = 3min;
+    record.depends_on = {"a", "b \"quoted\""};
+    record.queued = true;
+    record.definition = "0123456789abcdef";
     return record;
 }
 
@@ -90,6 +96,23 @@ TEST_F(RunLogTest, ReadsBackTheLastOfEachName) {
     struct stat status{};
     ASSERT_EQ(::stat(path_.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+// As the first records of this version were.
+TEST_F(RunLogTest, ReadsRecordsWithoutTheFieldsThatCameLater) {
+    const std::string old = checked_line(
+        R"({"name":"a","record":{"state":3,"since":5,"reason":"runs","generation":4,"restarts":1,)"
+        R"("attempt":0,"retry_at":9,"restart_wanted":false,"restart_cause":"",)"
+        R"("restart_when_back":false,"process_start":77,"cgroup_root":"/x","run":{"phase":1,)"
+        R"("cause":0,"end_reason":"","pid":12,"launched_at":5,"ended_at":9,"kill_at":9,)"
+        R"("was_ready":true,"notified":false,"verdicts":0}}})");
+    const std::optional<NamedRun> run = decode_run(old.substr(0, old.size() - 1));
+    ASSERT_TRUE(run && run->record);
+    EXPECT_EQ(run->record->process_start, 77U);
+    EXPECT_EQ(run->record->snapshot.run->start_deadline, instant_never);
+    EXPECT_FALSE(run->record->queued);
+    EXPECT_EQ(run->record->definition, "");
+    EXPECT_EQ(run->record->stop_timeout, 10s);
 }
 
 TEST_F(RunLogTest, IsWorthNothingInAnotherBoot) {
