@@ -153,5 +153,18 @@ TEST(Fingerprint, ChangesWithWhatMustBeRunAgain) {
     EXPECT_EQ(of("").size(), 16U);
 }
 
+// A file that it reads at a reload only changes nothing of what was launched.
+TEST(Fingerprint, OfALaunchKnowsTheFilesThatItRead) {
+    Service service = loaded_service("");
+    service.inputs = {{InputFile::Use::environment, "/a", 1}, {InputFile::Use::config, "/b", 1}};
+    const std::string before = launch_fingerprint(service);
+    EXPECT_EQ(before.size(), 16U);
+    service.inputs[1].digest = 2;
+    EXPECT_EQ(launch_fingerprint(service), before);
+    service.inputs[0].digest = 2;
+    EXPECT_NE(launch_fingerprint(service), before);
+    EXPECT_NE(launch_fingerprint(loaded_service("user = \"a\"")), launch_fingerprint(loaded_service("")));
+}
+
 }  // namespace
 }  // namespace dpsup::config
