@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
+
+#include "io/process/foreign_process.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -12,9 +15,13 @@ namespace {
 constexpr const char* no_limits =
     "limits need a cgroup v2 hierarchy that the daemon may write, and there is none here";
 
-// "a/run.1" lies within "a".
+// "a/dpsup-run.1" lies within "a".
 bool within(const std::string& leaf, const std::string& candidate) {
     return candidate.starts_with(leaf) && (candidate.size() == leaf.size() || candidate[leaf.size()] == '/');
+}
+
+std::string service_of(const std::string& leaf) {
+    return leaf.substr(0, leaf.find('/'));
 }
 
 // A regular file or a stream to the journal tells whose output it is; /dev/null and a terminal do not.
@@ -67,16 +74,27 @@ std::vector<pid_t> DescendantTree::left_behind(const std::string& leaf) {
     return found;
 }
 
-// They are nobody's descendants any more, but bear our mark.
+// They are nobody's descendants any more, but bear our mark. At the start only, before anything else is served: so it
+// may wait, for a bounded time. What still lives then keeps its service's next instance from being launched.
 void DescendantTree::kill_unclaimed() {
+    std::vector<Killed> killed;
     for (const pid_t pid : all_processes()) {
         const std::string leaf = marked_as(pid);
-        if (leaf.empty() || pid == ::getpid()) continue;
-        if (adopted_.contains(leaf)) continue;
-        warn_(leaf.substr(0, leaf.find('/')),
-              "killed process " + std::to_string(pid) + ", which an earlier daemon had left");
+        if (leaf.empty() || pid == ::getpid() || adopted_.contains(leaf)) continue;
+        UniqueFd held = ForeignProcess::hold(pid);
+        if (marked_as(pid) != leaf) continue;  // it has ended, and the number may be another's
         ::kill(pid, SIGKILL);
+        warn_(service_of(leaf),
+              "killed process " + std::to_string(pid) + ", which an earlier daemon had left");
+        if (held)
+            killed.push_back({service_of(leaf), std::move(held)});
+        else
+            adopted_.insert(service_of(leaf));
     }
+    constexpr auto patience = std::chrono::seconds(2);
+    const auto until = std::chrono::steady_clock::now() + patience;
+    std::erase_if(killed, [&](const Killed& one) { return ForeignProcess::ends_by(one.held, until); });
+    killed_ = std::move(killed);
 }
 
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {
@@ -109,8 +127,8 @@ std::string DescendantTree::owner_of_orphan(pid_t pid) const {
 // Children of ours that we did not launch were handed to us when their parent died.
 std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
     std::vector<pid_t> orphans;
-    // What the earlier daemon's services had orphaned became init's child.
-    if (adopted_.contains(leaf.substr(0, leaf.find('/'))))
+    // What the earlier daemon's services had orphaned became init's child, and what its commands left too.
+    if (adopted_.contains(leaf))
         for (const pid_t pid : all_processes())
             if (!roots_.contains(pid) && within(leaf, marked_as(pid))) orphans.push_back(pid);
     for (const pid_t child : own_children()) {
@@ -139,7 +157,10 @@ std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
 }
 
 bool DescendantTree::empty(const std::string& leaf) {
+    std::erase_if(killed_, [](const Killed& one) { return !ForeignProcess::lives(one.held); });
+    if (std::ranges::find(killed_, leaf, &Killed::service) != killed_.end()) return false;
     if (!roots_of(leaf).empty() || !orphans_of(leaf).empty()) return false;
+    adopted_.erase(leaf);
     launches_.erase(leaf);
     return true;
 }

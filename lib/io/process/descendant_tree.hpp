@@ -11,6 +11,7 @@
 
 #include "io/process/proc_entry.hpp"
 #include "io/process/process_tree.hpp"
+#include "io/unique_fd.hpp"
 
 namespace dpsup::io {
 
@@ -50,7 +51,15 @@ private:
     [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
 
     std::string instance_;
-    std::set<std::string> adopted_;  // leaves in which an earlier daemon launched something
+    // Services of which an earlier daemon may have left something that is no descendant of ours: all processes are
+    // searched for it, until nothing is left.
+    std::set<std::string> adopted_;
+    // Of an earlier daemon, and not gone when we had waited long enough. While it dies it bears no mark any more.
+    struct Killed {
+        std::string service;
+        UniqueFd held;
+    };
+    std::vector<Killed> killed_;
     Warn warn_;
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched

@@ -6,8 +6,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <cerrno>
 #include <cstdint>
 
 #include "io/process/proc_entry.hpp"
@@ -60,6 +62,18 @@ UniqueFd ForeignProcess::hold(pid_t pid) {
 bool ForeignProcess::lives(const UniqueFd& held) {
     pollfd ended{held.get(), POLLIN, 0};
     return ::poll(&ended, 1, 0) == 0;
+}
+
+bool ForeignProcess::ends_by(const UniqueFd& held, std::chrono::steady_clock::time_point until) {
+    pollfd ended{held.get(), POLLIN, 0};
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+        const int seen = ::poll(&ended, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+        if (seen > 0) return true;
+        if (seen == 0 && left <= 0) return false;
+        if (seen < 0 && errno != EINTR) return false;
+    }
 }
 
 std::unique_ptr<ForeignProcess> ForeignProcess::watch(boost::asio::io_context& context, UniqueFd held,
