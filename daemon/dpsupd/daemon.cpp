@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <random>
@@ -93,7 +95,12 @@ io::CgroupRoot follow_what_runs(const io::RunRecords& records, io::CgroupRoot ch
     if (running == records.end() || running->second.cgroup_root == chosen.path) return chosen;
     const std::string& root = running->second.cgroup_root;
     if (root.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
-    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) return chosen;
+    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) {
+        if (errno != ENOENT)
+            log_warning("services run in cgroups below " + root + ", which cannot be used (" +
+                        std::strerror(errno) + "): only their main processes are taken over");
+        return chosen;
+    }
     return {root, "services run in cgroups below " + root + ", where an earlier dpsupd launched them"};
 }
 

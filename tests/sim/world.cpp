@@ -160,8 +160,13 @@ void World::bury(ServiceId service, Generation generation) {
 // What an earlier daemon launched is no child of this one: how it ended meanwhile nobody knows.
 void World::perform(ServiceId service, Generation generation, const core::Adopt&) {
     const auto* instance = find(service, generation);
-    if (instance && instance->main == Main::alive)
-        return post(20us, service, generation, core::Launched{++next_pid_}, true);
+    if (instance && instance->main == Main::alive) {
+        post(20us, service, generation, core::Launched{++next_pid_}, true);
+        if (site(service).policy.notify)
+            post(30us, service, generation,
+                 core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}}, false);
+        return;
+    }
     post(20us, service, generation, core::Exited{.kind = core::ExitKind::unknown}, false);
     if (!instance) post(30us, service, generation, core::Emptied{}, false);
 }

@@ -41,6 +41,7 @@ struct Notified {
     bool reloading = false;
     bool stopping = false;
     bool watchdog = false;
+    bool listening = false;  // nothing was said, but after a takeover it can be heard from now on
     std::optional<Duration> extend_timeout;  // EXTEND_TIMEOUT_USEC
     std::optional<pid_t> main_pid;
 };

@@ -167,7 +167,7 @@ void update_readiness(Service& service, const std::string& reason, Instant now, 
             service.run->was_ready = true;
             service.run->start_deadline = instant_never;
             // As systemd has it: who starts slowly sends its first WATCHDOG=1 after READY=1.
-            if (service.policy.watchdog > Duration::zero())
+            if (service.policy.watchdog > Duration::zero() && service.run->is_heard)
                 service.run->watchdog_deadline = after(now, service.policy.watchdog);
             enter(service, State::ready, reason, now, output);
             return;

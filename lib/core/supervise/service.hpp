@@ -61,6 +61,7 @@ struct Run {
     Instant ended_at = instant_never;  // when it began to end; what it leaves behind may take longer
     bool notified_ready = false;
     bool was_ready = false;
+    bool is_heard = true;            // by sd_notify; after a takeover only once the world says so
     bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
     bool says_stopping = false;      // sent STOPPING=1
     std::uint32_t reloads_open = 0;  // asked of it, and not answered

@@ -72,8 +72,7 @@ void resume_running(Service& service, Instant now) {
     Run& run = *service.run;
     if (!run.was_ready && service.policy.start_timeout > Duration::zero())
         run.start_deadline = after(run.launched_at, service.policy.start_timeout);
-    if (run.was_ready && service.policy.watchdog > Duration::zero())
-        run.watchdog_deadline = after(now, service.policy.watchdog);
+    run.is_heard = false;
     begin_probes(service, now);
 }
 

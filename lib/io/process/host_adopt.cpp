@@ -1,12 +1,23 @@
 // Taking over what an earlier daemon launched. It is no child of ours: its end is seen through a pidfd, and how it
 // ended is told by kernels from 6.15 on.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "io/process/proc_entry.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
+namespace {
+
+// Between looks at a process, and between questions about its user; doubled each time.
+constexpr Duration look_pause_min = std::chrono::milliseconds(100);
+constexpr Duration look_pause_max = std::chrono::seconds(10);
+constexpr Duration again_pause_min = std::chrono::seconds(1);
+constexpr Duration again_pause_max = std::chrono::seconds(60);
+
+}  // namespace
 
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
@@ -16,51 +27,96 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.log_size_max = entry.config->process.log.max_size;
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
-    UniqueFd held;
-    const pid_t pid = hold_adopted(entry, process, held);
-    tree_->adopted(entry.leaf(), entry.config->process.limits, pid);
-    if (pid == 0) {
-        entry.phase = Phase::ending;
-        emit(id, generation, core::Exited{.kind = core::ExitKind::unknown});
-        check_empty(id, entry);
-        return schedule_flush();
-    }
-    entry.foreign = ForeignProcess::watch(context_, std::move(held), pid,
-                                          [this, id, generation, pid](const core::Exited& exited) {
-                                              foreign_ended(id, generation, pid, exited);
-                                          });
-    entry.phase = Phase::running;
-    entry.main_pid = pid;
-    entry.oom_kills = tree_->oom_kills(entry.leaf());
-    resume_output(entry);
-    identities_.look_up(entry.config->process,
-                        [weak = weak_from_this(), id, generation](const Identities::Answer& identity) {
-                            if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
-                        });
-    emit(id, generation, core::Launched{pid});
-    schedule_flush();
+    entry.phase = Phase::launching;  // what is asked of it is done once it is known what runs
+    settle_adoption(id, entry, process, look_pause_min);
 }
 
-// Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
-// before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
-pid_t ProcessHostImplementation::hold_adopted(const Entry& entry, const AdoptedProcess& process,
-                                              UniqueFd& held) {
-    const bool by_cgroup = !options_.cgroup_root.empty();
-    std::vector<pid_t> candidates;
-    if (process.pid > 0)
-        candidates = {process.pid};
-    else
-        candidates = leaders_in(entry.leaf());
-    for (const pid_t pid : candidates) {
-        held = ForeignProcess::hold(pid);
-        ProcEntry seen;
-        if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
-        if (process.pid > 0 && seen.start != process.start) continue;
-        if (by_cgroup && !tree_->contains(entry.leaf(), pid)) continue;
-        if (ForeignProcess::lives(held)) return pid;
+void ProcessHostImplementation::settle_adoption(ServiceId id, Entry& entry, const AdoptedProcess& process,
+                                                Duration pause) {
+    UniqueFd held;
+    const Held found = hold_adopted(entry, process, held);
+    const bool first = pause == look_pause_min;  // claimed at once, whatever is found out later
+    if (first || found.error == 0) tree_->adopted(entry.leaf(), entry.config->process.limits, found.pid);
+    schedule_flush();
+    if (found.error != 0) return adopt_later(id, entry, process, pause, found.error);
+    if (found.pid == 0) {
+        entry.phase = Phase::ending;
+        emit(id, entry.generation, core::Exited{.kind = core::ExitKind::unknown});
+        return check_empty(id, entry);
+    }
+    take_main(id, entry, found.pid, std::move(held));
+    entry.phase = Phase::running;
+    entry.oom_kills = tree_->oom_kills(entry.leaf());
+    resume_output(entry);
+    emit(id, entry.generation, core::Launched{found.pid});
+    resume_identity(id, entry);
+    for (const Signal& signal : std::exchange(entry.signals, {})) signal_now(entry, signal);
+    if (entry.kill_asked) kill_all(entry);
+}
+
+// It may run: so nothing is told of it, and nothing launched, until it could be looked at.
+void ProcessHostImplementation::adopt_later(ServiceId id, Entry& entry, const AdoptedProcess& process,
+                                            Duration pause, int error) {
+    if (pause == look_pause_min)
+        warnings_(entry.leaf(),
+                  std::string("whether it still runs is not known, since its process cannot be looked at (") +
+                      std::strerror(error) + "); looking again");
+    try_again(entry.look_again, id, entry, pause, [this, id, process, pause](Entry& again) {
+        settle_adoption(id, again, process, std::min(2 * pause, look_pause_max));
+    });
+}
+
+// Unless another instance has taken its place by then.
+void ProcessHostImplementation::try_again(Timer& timer, ServiceId id, const Entry& entry, Duration pause,
+                                          std::function<void(Entry&)> what) {
+    timer = std::make_unique<boost::asio::steady_timer>(context_, pause);
+    timer->async_wait([weak = weak_from_this(), id, generation = entry.generation,
+                       what = std::move(what)](const boost::system::error_code& cancelled) {
+        const auto self = cancelled ? nullptr : weak.lock();
+        Entry* found = self ? self->find(id) : nullptr;
+        if (found != nullptr && found->generation == generation) what(*found);
+    });
+}
+
+void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held) {
+    entry.main_pid = pid;
+    entry.foreign =
+        ForeignProcess::watch(context_, std::move(held), pid,
+                              [this, id, generation = entry.generation, pid](const core::Exited& exited) {
+                                  foreign_ended(id, generation, pid, exited);
+                              });
+    entry.named = watch_process(id, entry.generation, pid);  // it may become our child yet
+}
+
+// Where the earlier daemon died before it knew the pid, the leader of a session in the service's tree is the main
+// process: each is launched as one.
+ProcessHostImplementation::Held ProcessHostImplementation::hold_adopted(const Entry& entry,
+                                                                        const AdoptedProcess& process,
+                                                                        UniqueFd& held) {
+    if (process.pid > 0) return hold_if_it_runs(process, held);
+    Held last;
+    for (const pid_t pid : leaders_in(entry.leaf())) {
+        last = hold_if_it_runs({pid, 0}, held);
+        if (last.pid != 0 && (options_.cgroup_root.empty() || tree_->contains(entry.leaf(), pid)))
+            return last;
+        if (last.error != 0) return last;
     }
     held.reset();
-    return 0;
+    return {};
+}
+
+// Held before it is looked at, so that the number cannot become another's in between. Pid and start time name a process
+// for good, wherever it has gone since: its cgroup is not asked for. A start time of 0 is any.
+ProcessHostImplementation::Held ProcessHostImplementation::hold_if_it_runs(const AdoptedProcess& process,
+                                                                           UniqueFd& held) {
+    const auto gone_or = [](int error) { return Held{0, error == ESRCH || error == ENOENT ? 0 : error}; };
+    held = ForeignProcess::hold(process.pid);
+    if (!held) return gone_or(errno);
+    ProcEntry seen;
+    if (const int error = look_at_process(process.pid, seen); error != 0) return gone_or(error);
+    const bool another = process.start != 0 && seen.start != process.start;
+    if (another || seen.ended() || !ForeignProcess::lives(held)) return {};
+    return {process.pid, 0};
 }
 
 // The oldest first.
@@ -84,16 +140,59 @@ void ProcessHostImplementation::resume_output(Entry& entry) {
     rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
 }
 
-void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
-                                              const Identities::Answer& identity) {
-    Entry* entry = find(id);
-    if (entry == nullptr || entry->generation != generation || entry->phase != Phase::running) return;
-    if (!identity)
-        return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
-    entry->identity = *identity;
-    if (const auto opened = open_notify(id, *entry); !opened)
-        warnings_(entry->leaf(), "its notifications cannot be heard: " + opened.error().detail);
-    if (entry->notify) entry->notify->listen();
+// Its ids are those with which it runs, at once; its name and home come from wherever users are looked up, later.
+void ProcessHostImplementation::resume_identity(ServiceId id, Entry& entry) {
+    const config::Process& process = entry.config->process;
+    entry.identity = identities_.known(process);
+    if (!entry.identity) {
+        std::optional<Identity> ids = identity_of_process(entry.main_pid);
+        // Whoever has become root since was not launched as root.
+        const bool believed = ids && (ids->uid != 0 || process.user == "root" || process.user == "0");
+        if (believed) entry.identity = std::make_shared<const Identity>(std::move(*ids));
+        look_up_again(id, entry, again_pause_min);
+    }
+    resume_notify(id, entry, again_pause_min);
+}
+
+void ProcessHostImplementation::look_up_again(ServiceId id, const Entry& entry, Duration pause) {
+    const auto told = [weak = weak_from_this(), id, generation = entry.generation,
+                       pause](const Identities::Answer& identity) {
+        const auto self = weak.lock();
+        Entry* found = self ? self->find(id) : nullptr;
+        if (found != nullptr && found->generation == generation && found->phase == Phase::running)
+            self->looked_up_again(id, *found, pause, identity);
+    };
+    identities_.look_up(entry.config->process, told);
+}
+
+void ProcessHostImplementation::looked_up_again(ServiceId id, Entry& entry, Duration pause,
+                                                const Identities::Answer& identity) {
+    if (identity) {
+        entry.identity = *identity;
+        return resume_notify(id, entry, again_pause_min);
+    }
+    if (pause == again_pause_min)
+        warnings_(entry.leaf(),
+                  "its user cannot be looked up, which is tried again: " + identity.error().detail);
+    try_again(entry.look_again, id, entry, pause, [this, id, pause](Entry& again) {
+        look_up_again(id, again, std::min(2 * pause, again_pause_max));
+    });
+}
+
+void ProcessHostImplementation::resume_notify(ServiceId id, Entry& entry, Duration pause) {
+    if (!entry.config->policy.notify || !entry.identity || entry.phase != Phase::running) return;
+    if (entry.notify && entry.notify->uid() == entry.identity->uid) return;  // it listens already
+    if (const auto opened = open_notify(id, entry); !opened) {
+        if (pause == again_pause_min)
+            warnings_(entry.leaf(),
+                      "its notifications cannot be heard, which is tried again: " + opened.error().detail);
+        return try_again(entry.open_again, id, entry, pause, [this, id, pause](Entry& again) {
+            resume_notify(id, again, std::min(2 * pause, again_pause_max));
+        });
+    }
+    entry.notify->listen();
+    emit(id, entry.generation, core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}});
+    schedule_flush();
 }
 
 void ProcessHostImplementation::end_adoption() {

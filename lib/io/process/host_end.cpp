@@ -50,6 +50,12 @@ void ProcessHostImplementation::signal_now(Entry& entry, const Signal& signal) {
     if (entry.main_pid > 0) ::kill(entry.main_pid, signal.number);
 }
 
+// The main process too, where it has left the tree.
+void ProcessHostImplementation::kill_all(Entry& entry) {
+    tree_->kill(entry.leaf());
+    signal_now(entry, {SIGKILL, false});
+}
+
 void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
     Entry* entry = find(id);
     if (entry == nullptr) {
@@ -63,7 +69,7 @@ void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
     }
     entry->kill_asked = true;
     if (entry->phase == Phase::launching) return;
-    tree_->kill(entry->leaf());
+    kill_all(*entry);
     if (entry->phase == Phase::ending) {
         check_empty(id, *entry);
         schedule_flush();

@@ -107,10 +107,12 @@ public:
     void launch(ServiceId id, Generation generation, ServiceConfig config);
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
-    // Launched where its main process runs; else Exited, as unknown, and Emptied once nothing of it is left.
+    // Launched where its main process runs, and Notified with `listening` once its messages are heard; else Exited, as
+    // unknown, and Emptied once nothing of it is left. Nothing as long as it cannot be looked at.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
-    // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
+    // Kills whatever an earlier daemon left and nobody has adopted. Waits for it for two seconds at most; what lives on
+    // keeps its service from being launched.
     void end_adoption();
 
     // Nothing happens where the generation does not run. A launch that is still queued is cancelled: Emptied.
@@ -132,8 +134,9 @@ public:
     void forget(ServiceId id);
 
     // Runs a command as the service's user, with its environment, limits and working directory, in a cgroup
-    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest, also where
-    // the command cannot be killed; that nothing of it is left is told by `gone`. Leftovers are killed.
+    // of its own below the service's; refused while it is not known as whom the service runs. Calls back exactly
+    // once, soon after `timeout` at the latest, also where the command cannot be killed; that nothing of it is left
+    // is told by `gone`. Leftovers are killed.
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  CommandCallback callback, CommandProgress progress = {});
     // Kills it, or takes its turn away. Answered as ever.

@@ -6,6 +6,7 @@
 //
 // `queued` includes the time in which its user is looked up. A stop takes the turn away from what is queued, or still
 // waits for the launching thread; what is asked of an instance whose child is about to be born is done once it runs.
+// What an earlier daemon launched is adopted through `launching` as well: it is left once it is known what runs.
 // `ending` is left only when nothing of the service runs any more; then Emptied is told. A kill while nothing
 // is known to run goes through `ending` too, so that leftovers of any generation end as those of the last one
 // do.
@@ -13,8 +14,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -64,6 +67,7 @@ private:
         int number = 0;
         bool whole_tree = false;
     };
+    using Timer = std::unique_ptr<boost::asio::steady_timer>;
     struct Entry {
         Phase phase = Phase::idle;
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
@@ -84,6 +88,8 @@ private:
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
+        Timer look_again;                         // adopted: at what could not be looked at or up
+        Timer open_again;                         // adopted: its notify socket
         std::unique_ptr<ForeignProcess> foreign;  // the main process, where it is no child of ours
         [[nodiscard]] const std::string& leaf() const { return config->name; }
     };
@@ -116,6 +122,7 @@ private:
     void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
     void signal_now(Entry& entry, const Signal& signal);
+    void kill_all(Entry& entry);
     void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
     // True: nothing of the launch will ever run, and the entry is idle.
@@ -133,10 +140,24 @@ private:
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
     [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
     void forget_main(Entry& entry);
-    [[nodiscard]] pid_t hold_adopted(const Entry& entry, const AdoptedProcess& process, UniqueFd& held);
+    // A process of an earlier daemon that is held.
+    struct Held {
+        pid_t pid = 0;  // 0: it is gone
+        int error = 0;  // else: it could not be looked at
+    };
+    void settle_adoption(ServiceId id, Entry& entry, const AdoptedProcess& process, Duration pause);
+    void adopt_later(ServiceId id, Entry& entry, const AdoptedProcess& process, Duration pause, int error);
+    void try_again(Timer& timer, ServiceId id, const Entry& entry, Duration pause,
+                   std::function<void(Entry&)> what);
+    void take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held);
+    [[nodiscard]] Held hold_adopted(const Entry& entry, const AdoptedProcess& process, UniqueFd& held);
+    [[nodiscard]] static Held hold_if_it_runs(const AdoptedProcess& process, UniqueFd& held);
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf);
     void resume_output(Entry& entry);
-    void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
+    void resume_identity(ServiceId id, Entry& entry);
+    void look_up_again(ServiceId id, const Entry& entry, Duration pause);
+    void looked_up_again(ServiceId id, Entry& entry, Duration pause, const Identities::Answer& identity);
+    void resume_notify(ServiceId id, Entry& entry, Duration pause);
 
     boost::asio::io_context& context_;
     ProcessHostOptions options_;

@@ -37,6 +37,38 @@ TEST(Crash, IsSurvivedByAWellServiceUntilAProbeSaysOtherwise) {
     EXPECT_EQ(scene.state("a"), "unhealthy");
 }
 
+// What it said meanwhile met nobody, and until the world listens again it says all in vain.
+TEST(Crash, CountsTheWatchdogFromWhereItIsHeardAgain) {
+    Scene scene({service("a").notifies().watched(10s)});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.crash();
+    scene.launched("a");
+    EXPECT_EQ(scene.wait(1min), "") << "nobody listens";
+    scene.says("a", {.listening = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_EQ(scene.wait(9s), "");
+    scene.pings("a");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.wait(1s), "signal a 15");
+}
+
+TEST(Crash, ArmsNoWatchdogOfWhomNobodyHears) {
+    Scene scene({service("a").notifies().watched(10s).probed(probe(ProbeRole::readiness, alert))});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.crash();
+    scene.launched("a");
+    scene.wait(1s);
+    scene.passed("a");
+    EXPECT_EQ(scene.state("a"), "ready");
+    EXPECT_EQ(scene.wait(15s).find("signal"), std::string::npos);
+    scene.change(service("a").notifies().watched(5s).probed(probe(ProbeRole::readiness, alert)),
+                 Change::update);
+    EXPECT_EQ(scene.wait(15s).find("signal"), std::string::npos);
+}
+
 // The world says what became of it; whoever was launched meanwhile is not launched again.
 TEST(Crash, DuringALaunchAsksWhatBecameOfIt) {
     for (const bool born : {true, false}) {
