@@ -137,6 +137,7 @@ void CgroupTree::adopted(const std::string& leaf, const config::Limits& limits, 
     limit(leaf, limits);
     const std::string directory = directory_of(leaf);
     for (const auto& command : cgroup::children_of(directory)) {
+        if (!command.starts_with(command_prefix)) continue;  // the service may have made cgroups of its own
         kill_in(directory + "/" + command);
         static_cast<void>(cgroup::remove_tree(directory + "/" + command));
     }

@@ -193,6 +193,27 @@ TEST_P(AdoptTest, WhoeverHasItsNumberNowIsAnother) {
     EXPECT_TRUE(std::holds_alternative<core::Exited>(next_event().fact));
 }
 
+// A container runtime, or a dpsupd within.
+TEST_P(AdoptTest, CgroupsThatAServiceMadeItselfAreLeftAlone) {
+    if (GetParam() != Tracking::cgroups) GTEST_SKIP() << "needs cgroups";
+    leave("exec sleep 1000");
+    const std::string nested = options_.cgroup_root + "/a.svc/nested";
+    const std::string command = options_.cgroup_root + "/a.svc/dpsup-run.7";
+    ASSERT_TRUE(std::filesystem::create_directory(nested));
+    ASSERT_TRUE(std::filesystem::create_directory(command));
+    const pid_t left = ::fork();
+    if (left == 0) {
+        for (;;) ::pause();
+    }
+    write_file(nested + "/cgroup.procs", std::to_string(pid_));
+    write_file(command + "/cgroup.procs", std::to_string(left));
+    adopt();
+    ASSERT_TRUE(std::holds_alternative<core::Launched>(next_event().fact));
+    EXPECT_TRUE(run_until([&] { return !alive(left); }));
+    EXPECT_TRUE(alive(pid_));
+    EXPECT_TRUE(std::filesystem::exists(nested));
+}
+
 INSTANTIATE_TEST_SUITE_P(Trees, AdoptTest, testing::Values(Tracking::cgroups, Tracking::descendants),
                          [](const auto& one) {
                              return one.param == Tracking::cgroups ? "Cgroups" : "Descendants";
