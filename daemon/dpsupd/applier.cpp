@@ -81,7 +81,10 @@ void Applier::take_over(core::ServiceChange& change) {
     if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
     if (change.past->run)
-        engine_.world().expect(change.service, {change.past->run->pid, record->second.process_start});
+        engine_.world().expect(change.service, {{change.past->run->pid, record->second.process_start},
+                                                record->second.output_offset,
+                                                change.past->run->launched_at,
+                                                change.past->run->verdicts});
 }
 
 void Applier::load(Loaded loaded) {

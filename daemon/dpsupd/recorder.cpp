@@ -40,7 +40,8 @@ void Recorder::record(ServiceId id) {
         return;
     }
     if (leaving != leaving_.end() && leaving->second != id) return;
-    io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.cgroup_root()};
+    io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.output_offset(id),
+                         world_.cgroup_root()};
     if (record.process_start == 0)
         record.process_start = start_on_record(name, record.snapshot);
     else

@@ -26,6 +26,12 @@ std::uint64_t verdicts_of(const Run& run) {
     return packed;
 }
 
+bool passing_in(std::uint64_t verdicts, std::size_t probe) {
+    if (probe >= verdicts_max) return false;
+    return static_cast<ProbeVerdict>((verdicts >> (bits_each * probe)) & verdict_bits) ==
+           ProbeVerdict::passing;
+}
+
 Snapshot snapshot_of(const Service& service) {
     Snapshot snapshot;
     snapshot.state = service.state;

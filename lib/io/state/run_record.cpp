@@ -131,6 +131,8 @@ RunRecord decode_record(const json::value* value, bool& good) {
     reader.flag("restart_when_back", snapshot.restart_when_back);
     reader.number("process_start", record.process_start);
     reader.text("cgroup_root", record.cgroup_root);
+    if (reader.find("output_offset") != nullptr)
+        reader.number("output_offset", record.output_offset.emplace());
     if (const json::value* exit = reader.find("last_exit")) snapshot.last_exit = decode_exit(exit, good);
     if (const json::value* run = reader.find("run")) snapshot.run = decode_instance(run, good);
     return record;
@@ -154,6 +156,7 @@ std::string encode_run(const std::string& name, const RunRecord* record) {
                             {"restart_when_back", snapshot.restart_when_back},
                             {"process_start", record->process_start},
                             {"cgroup_root", record->cgroup_root}};
+        if (record->output_offset) object["output_offset"] = *record->output_offset;
         if (snapshot.last_exit) object["last_exit"] = encode_exit(*snapshot.last_exit);
         if (snapshot.run) object["run"] = encode_instance(*snapshot.run);
         line["record"] = std::move(object);

@@ -89,6 +89,41 @@ notify = true
     EXPECT_TRUE(eventually([&] { return daemon.explain("a")["status_text"].text() == "still here"; }));
 }
 
+// The line that a log probe wants is written once, and nobody writes it again for a new daemon.
+TEST_P(Takeover, KnowsWhatALogProbeHasSeen) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@ say READY-TO-SERVE"
+healthcheck = { log = "READY-TO-SERVE", interval = "50ms", retries = 1 }
+)",
+                  options());
+    ASSERT_TRUE(daemon.reaches("a", "ready"));
+    const auto pid = daemon.status("a")["pid"].number();
+    crash(daemon);
+    EXPECT_TRUE(eventually([&] { return daemon.explain("a")["probes"].items()[0]["detail"].text() != ""; }));
+    EXPECT_THAT(daemon.explain("a")["probes"].items()[0]["detail"].text(), HasSubstr("seen"));
+    EXPECT_EQ(daemon.status("a")["state"].text(), "ready");
+    EXPECT_EQ(daemon.status("a")["pid"].number(), pid);
+}
+
+// Written before the takeover, looked for after it: it stands behind where the instance's output began.
+TEST_P(Takeover, FindsALineThatWasWrittenWhileNobodyLooked) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@ wait-for @DIR@/go say READY-TO-SERVE record @DIR@/said a"
+readiness = { log = "READY-TO-SERVE", interval = "50ms" }
+)",
+                  options());
+    ASSERT_TRUE(eventually([&] { return daemon.status("a")["pid"].number() > 0; }));
+    const auto pid = daemon.status("a")["pid"].number();
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    write_file(daemon.path("go"), "");
+    ASSERT_TRUE(eventually([&] { return starts_in(daemon.path("said")) == 1; }));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    EXPECT_TRUE(daemon.reaches("a", "ready"));
+    EXPECT_EQ(daemon.status("a")["pid"].number(), pid);
+}
+
 TEST_P(Takeover, SeesWhatEndedMeanwhile) {
     Daemon daemon("[service.a]\ncommand = \"@ACTOR@\"\n", options());
     ASSERT_TRUE(daemon.reaches("a", "ready"));

@@ -38,6 +38,7 @@ RunRecord some_record(std::uint64_t generation) {
     run.verdicts = ~0ULL;
     run.pid = 4'000'000;
     run.launched_at = Instant(4s);
+    record.output_offset = 1ULL << 40U;
     run.exit = core::Exited{.kind = core::ExitKind::exited, .code = 3, .out_of_memory = true};
     record.cgroup_root = "/sys/fs/cgroup/dpsup";
     record.process_start = 123'456'789'012;
