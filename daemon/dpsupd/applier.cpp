@@ -62,6 +62,12 @@ void Applier::start(config::Origin origin) {
     record_.store(catalogue_.config().daemon, std::move(origin));
     core::ConfigLoaded event;
     event.budget = catalogue_.config().daemon.restart_budget;
+    std::map<std::string, ServiceId> known = catalogue_.ids();
+    for (const auto& [name, record] : engine_.recorder().inherited()) {
+        if (known.contains(name) || !record.snapshot.run) continue;
+        known[name] = catalogue_.new_id();
+        take_over_removed(name, known[name], record, event);
+    }
     for (const config::Service& service : catalogue_.config().services) {
         event.changes.push_back(add(service));
         take_over(event.changes.back());
@@ -70,7 +76,39 @@ void Applier::start(config::Origin origin) {
     }
     engine_.feed(event);
     engine_.world().end_adoption();
-    engine_.recorder().keep_only(catalogue_.ids());
+    engine_.recorder().keep_only(known);
+}
+
+// It runs, and is not configured any more: it stops as it would have under the daemon that launched it, in its turn.
+void Applier::take_over_removed(const std::string& name, ServiceId id, const io::RunRecord& record,
+                                core::ConfigLoaded& event) {
+    auto service = std::make_shared<config::Service>();
+    service->name = service->policy.name = name;
+    service->policy.stop_signal = record.stop_signal;
+    service->policy.stop_timeout = record.stop_timeout;
+    for (const std::string& dependency : record.depends_on)
+        service->policy.depends_on.push_back({dependency, core::Condition::started, false});
+    core::ServiceChange change{core::Change::add, id, service->policy, {}, false, false, record.snapshot};
+    event.changes.push_back(change);
+    event.changes.push_back({core::Change::remove, id, {}, "removed", {}, false, {}});
+    engine_.world().expect(
+        id,
+        {.process = {.pid = record.snapshot.run->pid, .start = record.process_start, .queued = record.queued},
+         .output_offset = {},
+         .launched_at = record.snapshot.run->launched_at,
+         .verdicts = 0});
+    engine_.world().configure(id, std::move(service));
+}
+
+// Applied by a daemon that died over it, or by nobody where the files count: as an apply would have it.
+void Applier::restart_where_changed(core::Snapshot& past, const std::string& definition,
+                                    const core::Policy& policy) const {
+    const bool rests = past.state == core::State::stopped || past.state == core::State::waiting ||
+                       (past.state == core::State::done && policy.kind == core::Kind::job);
+    if (rests || past.restart_wanted || definition.empty()) return;
+    if (definition == config::launch_fingerprint(*catalogue_.service(policy.name))) return;
+    past.restart_wanted = true;
+    past.restart_cause = "its configuration changed while dpsupd was away";
 }
 
 // An earlier dpsupd of this boot has left it so.
@@ -82,9 +120,14 @@ void Applier::take_over(core::ServiceChange& change) {
     const bool other = !change.done && !memory_.of(change.policy.name).done_as.empty();
     if (other && record->second.snapshot.state == core::State::done) return;
     change.past = record->second.snapshot;
+    restart_where_changed(*change.past, record->second.definition, change.policy);
     if (change.past->run)
-        engine_.world().expect(change.service,
-                               {change.past->run->pid, record->second.process_start, record->second.unborn});
+        engine_.world().expect(change.service, {.process = {.pid = change.past->run->pid,
+                                                            .start = record->second.process_start,
+                                                            .queued = record->second.queued},
+                                                .output_offset = record->second.output_offset,
+                                                .launched_at = change.past->run->launched_at,
+                                                .verdicts = change.past->run->verdicts});
 }
 
 // What runs though it is not on record becomes the service's instance, rather than to be killed and launched anew.
@@ -97,7 +140,9 @@ void Applier::adopt_leftover(core::ServiceChange& change) {
     const auto leftover = world.find_leftover(change.policy.name, world.expected(change.service));
     if (!leftover) return;
     change.past = core::snapshot_of_leftover(past, io::now());
-    world.expect(change.service, *leftover);
+    // Whatever its log probes wait for may have been written at any time.
+    world.expect(change.service,
+                 {.process = *leftover, .output_offset = 0, .launched_at = {}, .verdicts = 0});
 }
 
 void Applier::load(Loaded loaded) {

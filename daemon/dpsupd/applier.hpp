@@ -54,6 +54,10 @@ private:
     void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome);
     void take_over(core::ServiceChange& change);
     void adopt_leftover(core::ServiceChange& change);
+    void take_over_removed(const std::string& name, ServiceId id, const io::RunRecord& record,
+                           core::ConfigLoaded& event);
+    void restart_where_changed(core::Snapshot& past, const std::string& definition,
+                               const core::Policy& policy) const;
     [[nodiscard]] core::ServiceChange add(const config::Service& service) const;
 
     boost::asio::io_context& context_;

@@ -21,6 +21,9 @@ public:
     [[nodiscard]] const std::map<std::string, ServiceId>& ids() const { return ids_; }
     [[nodiscard]] std::optional<ServiceId> id_of(const std::string& name) const;
 
+    // For what runs and is not in the configuration any more.
+    [[nodiscard]] ServiceId new_id() { return ServiceId{next_id_++}; }
+
     // Shares the whole configuration's memory rather than copying a part of it.
     [[nodiscard]] io::ServiceConfig service(const std::string& name) const;
 

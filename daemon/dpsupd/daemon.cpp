@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <random>
@@ -120,7 +122,12 @@ io::CgroupRoot follow_what_runs(const io::RunRecords& records, io::CgroupRoot ch
     if (running == records.end() || running->second.cgroup_root == chosen.path) return chosen;
     const std::string& root = running->second.cgroup_root;
     if (root.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
-    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) return chosen;
+    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) {
+        if (errno != ENOENT)
+            log_warning("services run in cgroups below " + root + ", which cannot be used (" +
+                        std::strerror(errno) + "): only their main processes are taken over");
+        return chosen;
+    }
     return {root, "services run in cgroups below " + root + ", where an earlier dpsupd launched them"};
 }
 
@@ -231,9 +238,14 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
+    if (runs->damaged() > 0)
+        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
+                    "/runs: " + std::to_string(runs->damaged()) +
+                    "; what no other line tells of is ended, and launched anew");
     Engine engine(context, std::random_device{}(), memory, std::move(*runs), descriptors);
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
+    options.launch_begins = [&engine](ServiceId id) { engine.recorder().launch_begins(id); };
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
     engine.world().processes().inherit(descriptors.take(notify_sockets_name));

@@ -57,6 +57,7 @@ void Engine::feed(const core::Event& event) {
     const core::Output output = supervisor_.step(event, io::now());
     for (const core::Note& note : output.notes) tell(note);
     for (const ServiceId id : output.remember) remember(id);
+    world_.note_launches(output);
     recorder_.record(output);
     for (const core::Effect& effect : output.effects) {
         world_.perform(effect);

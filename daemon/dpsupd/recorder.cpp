@@ -1,7 +1,6 @@
 #include "recorder.hpp"
 
-#include <utility>
-
+#include "config/difference.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -16,18 +15,6 @@ void Recorder::keep_only(const std::map<std::string, ServiceId>& names) {
     std::erase_if(inherited_, [&names](const auto& one) {
         return !one.second.snapshot.run || !names.contains(one.first);
     });
-    flush();
-}
-
-bool Recorder::hand_over(const std::vector<ServiceId>& unborn) {
-    unborn_ = {unborn.begin(), unborn.end()};
-    for (const ServiceId id : unborn) record(id);
-    flush();
-    return !failing_;
-}
-
-void Recorder::take_back() {
-    for (const ServiceId id : std::exchange(unborn_, {})) record(id);
     flush();
 }
 
@@ -46,6 +33,7 @@ void Recorder::record(ServiceId id) {
     const auto leaving = leaving_.find(name);
     if (service == nullptr) {
         if (leaving != leaving_.end() && leaving->second == id) leaving_.erase(leaving);
+        launched_.erase(id);
         const core::Service* successor = supervisor_.find(name);
         if (successor == nullptr)
             log_.drop(name);
@@ -54,8 +42,17 @@ void Recorder::record(ServiceId id) {
         return;
     }
     if (leaving != leaving_.end() && leaving->second != id) return;
-    io::RunRecord record{core::snapshot_of(*service), world_.process_start(id), world_.cgroup_root()};
-    record.unborn = unborn_.contains(id);
+    io::RunRecord record;
+    record.snapshot = core::snapshot_of(*service);
+    record.process_start = world_.process_start(id);
+    record.output_offset = world_.output_offset(id);
+    record.cgroup_root = world_.cgroup_root();
+    record.queued = is_queued(id, *service);
+    record.definition = definition_of(id, *config, service->generation);
+    record.stop_signal = service->policy.stop_signal;
+    record.stop_timeout = service->policy.stop_timeout;
+    for (const core::Dependency& dependency : service->policy.depends_on)
+        record.depends_on.push_back(dependency.service);
     if (record.process_start == 0)
         record.process_start = start_on_record(name, record.snapshot);
     else
@@ -67,6 +64,31 @@ void Recorder::record(ServiceId id) {
         record.snapshot.restart_cause = "its configuration changed";
     }
     log_.set(name, record);
+}
+
+// It is asked for in the step that launches, before anybody can have changed the configuration again.
+const std::string& Recorder::definition_of(ServiceId id, const config::Service& config,
+                                           Generation generation) {
+    Launched& launched = launched_[id];
+    if (launched.generation == generation) return launched.definition;
+    const auto known = inherited_.find(config.name);
+    const bool inherited = known != inherited_.end() && known->second.snapshot.generation == generation;
+    launched = {generation, inherited ? known->second.definition : config::launch_fingerprint(config)};
+    return launched.definition;
+}
+
+// What is inherited is as it was until the world has said what became of it.
+bool Recorder::is_queued(ServiceId id, const core::Service& service) const {
+    if (!service.run || service.run->phase != core::RunPhase::launching) return false;
+    const auto known = inherited_.find(service.policy.name);
+    if (known != inherited_.end() && known->second.snapshot.generation == service.generation)
+        return known->second.queued;
+    return world_.queued(id, service.generation);
+}
+
+void Recorder::launch_begins(ServiceId id) {
+    record(id);
+    flush();
 }
 
 // Before the world has been asked what became of it, the record is all that is known.

@@ -2,10 +2,8 @@
 #pragma once
 
 #include <map>
-#include <set>
 #include <string>
 #include <unordered_map>
-#include <vector>
 
 #include "core/supervise/supervisor.hpp"
 #include "io/state/run_log.hpp"
@@ -20,13 +18,13 @@ public:
 
     void record(const core::Output& output);
 
+    // The turn of a launch has come; from now on it may run.
+    void launch_begins(ServiceId id);
+
     // Everything has been stopped as it should: the next dpsupd starts afresh.
     void clear();
 
-    // Before another program takes our place: what was not launched yet is on record as such. False: the record is not
-    // complete. Undone by take_back(), before anything is launched.
-    [[nodiscard]] bool hand_over(const std::vector<ServiceId>& unborn);
-    void take_back();
+    // Everything that matters to a takeover is on record.
     [[nodiscard]] bool complete() const { return !failing_; }
 
     // Forgets services that are not configured any more.
@@ -39,15 +37,22 @@ private:
     void record(ServiceId id);
     [[nodiscard]] std::uint64_t start_on_record(const std::string& name,
                                                 const core::Snapshot& snapshot) const;
+    [[nodiscard]] const std::string& definition_of(ServiceId id, const config::Service& config,
+                                                   Generation generation);
+    [[nodiscard]] bool is_queued(ServiceId id, const core::Service& service) const;
     void flush();
 
+    struct Launched {
+        Generation generation;
+        std::string definition;
+    };
     io::RunLog log_;
     io::RunRecords inherited_;
     const core::Supervisor& supervisor_;
     const World& world_;
     // Removed services that still run, by name: until they are gone, the record of the name is theirs.
     std::unordered_map<std::string, ServiceId> leaving_;
-    std::set<ServiceId> unborn_;
+    std::unordered_map<ServiceId, Launched> launched_;
     bool failing_ = false;
 };
 

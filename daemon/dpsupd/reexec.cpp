@@ -132,7 +132,6 @@ void Reexec::give_up(const std::string& why) {
     status_.reexec_error = why;
     log_error("does not re-execute: " + why + "; goes on as it is");
     io::unblock_signals();
-    engine_.recorder().take_back();
     engine_.world().processes().resume();
     engine_.waits().reopen();
     server_->resume();
@@ -194,8 +193,7 @@ void Reexec::last_events() {
         enter(Phase::leaving);
         return look();
     }
-    if (!engine_.recorder().hand_over(engine_.world().processes().unborn()))
-        return give_up("the record of what runs cannot be written");
+    if (!engine_.recorder().complete()) return give_up("the record of what runs cannot be written");
     execute();
 }
 

@@ -91,17 +91,16 @@ void World::perform(const core::Effect& effect, const core::Launch& /*launch*/) 
     io::ServiceConfig config = config_of(effect.service);
     auto sockets = sockets_.open(effect.service, *config);
     if (!sockets) return sink_({effect.service, effect.generation, std::move(sockets.error())});
-    note_output_place(effect.service, *config);
     processes_->launch(effect.service, effect.generation, std::move(config), std::move(*sockets));
 }
 
 void World::perform(const core::Effect& effect, const core::Adopt& /*adopt*/) {
-    const io::AdoptedProcess process = expected(effect.service);
-    expected_.erase(effect.service);
-    if (process.unborn) return perform(effect, core::Launch{});
     io::ServiceConfig config = config_of(effect.service);
     note_output_place(effect.service, *config);
-    processes_->adopt(effect.service, effect.generation, std::move(config), process);
+    const auto expected = expected_.extract(effect.service);
+    const Inherited past = expected ? expected.mapped() : Inherited{};
+    if (expected) resume_log_probes(effect, *config, past);
+    processes_->adopt(effect.service, effect.generation, std::move(config), past.process);
     adopt_sockets(effect.service, *config_of(effect.service));
 }
 
@@ -192,6 +191,35 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
             outputs_.erase(id);
             return;
     }
+}
+
+// They go on where they were: what has matched stays so, and what has not may stand anywhere since the launch.
+void World::resume_log_probes(const core::Effect& effect, const config::Service& service,
+                              const Inherited& past) {
+    if (const auto output = outputs_.find(effect.service); output != outputs_.end()) {
+        if (auto* file = std::get_if<io::FileOutput>(&output->second))
+            file->offset = past.output_offset.value_or(file->offset);
+        else if (auto* journal = std::get_if<io::JournalOutput>(&output->second))
+            journal->since = past.launched_at;
+    }
+    for (std::uint32_t i = 0; i < service.targets.size(); ++i)
+        if (const auto* probe = std::get_if<config::LogProbe>(&service.targets[i]);
+            probe != nullptr && core::passing_in(past.verdicts, i))
+            probes_->resume_passed(effect.service, effect.generation, i, *probe);
+}
+
+void World::note_launches(const core::Output& output) {
+    for (const core::Effect& effect : output.effects)
+        if (std::holds_alternative<core::Launch>(effect.action))
+            note_output_place(effect.service, *config_of(effect.service));
+}
+
+std::optional<std::uint64_t> World::output_offset(ServiceId id) const {
+    if (const auto expected = expected_.find(id); expected != expected_.end())
+        return expected->second.output_offset;
+    const auto found = outputs_.find(id);
+    const auto* file = found == outputs_.end() ? nullptr : std::get_if<io::FileOutput>(&found->second);
+    return file == nullptr ? std::nullopt : std::optional(file->offset);
 }
 
 std::string World::status_text(ServiceId id) const {

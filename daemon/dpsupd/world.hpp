@@ -10,6 +10,7 @@
 
 #include "core/supervise/effect.hpp"
 #include "core/supervise/event.hpp"
+#include "core/supervise/supervisor.hpp"
 #include "io/journal/output.hpp"
 #include "io/probe/runner.hpp"
 #include "io/process/process_host.hpp"
@@ -30,11 +31,17 @@ public:
     // Before anything else; fails where processes cannot be supervised at all.
     [[nodiscard]] Result<void> open(io::ProcessHostOptions options);
 
-    // What is on record of the service's main process, for the Adopt that follows.
-    void expect(ServiceId id, const io::AdoptedProcess& process) { expected_[id] = process; }
+    // What is on record of a service's instance, for the Adopt that follows.
+    struct Inherited {
+        io::AdoptedProcess process;
+        std::optional<std::uint64_t> output_offset;  // in its log file
+        Instant launched_at;
+        std::uint64_t verdicts = 0;  // of its probes: see core::verdicts_of
+    };
+    void expect(ServiceId id, const Inherited& inherited) { expected_[id] = inherited; }
     [[nodiscard]] io::AdoptedProcess expected(ServiceId id) const {
         const auto found = expected_.find(id);
-        return found == expected_.end() ? io::AdoptedProcess{} : found->second;
+        return found == expected_.end() ? io::AdoptedProcess{} : found->second.process;
     }
     // See ProcessHost::find_leftover().
     [[nodiscard]] std::optional<io::AdoptedProcess> find_leftover(const std::string& name,
@@ -44,6 +51,9 @@ public:
     // Whatever else an earlier daemon left is killed.
     void end_adoption();
     [[nodiscard]] const std::string& cgroup_root() const { return cgroup_root_; }
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const {
+        return processes_->queued(id, generation);
+    }
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const { return processes_->process_start(id); }
 
     // The configuration with which the service is launched, probed and reloaded from now on.
@@ -51,6 +61,11 @@ public:
     // Puts the configured limits on what runs of it.
     void limit(ServiceId id);
     [[nodiscard]] io::ServiceConfig config_of(ServiceId id) const;
+
+    // Before the launches that follow from it are put on record.
+    void note_launches(const core::Output& output);
+    // Where in its log file the output of the current instance begins. None: it writes to none, or no log probe asks.
+    [[nodiscard]] std::optional<std::uint64_t> output_offset(ServiceId id) const;
 
     void perform(const core::Effect& effect);
 
@@ -71,6 +86,7 @@ private:
     void perform(const core::Effect& effect, const core::Forget& forget);
     void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
+    void resume_log_probes(const core::Effect& effect, const config::Service& service, const Inherited& past);
 
     void close_sockets(ServiceId id);
     void clear_up_later();
@@ -82,7 +98,7 @@ private:
     io::ServiceSockets sockets_;
     std::unordered_map<ServiceId, io::ServiceConfig> configs_;
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
-    std::unordered_map<ServiceId, io::AdoptedProcess> expected_;
+    std::unordered_map<ServiceId, Inherited> expected_;
     io::OutputPaths paths_;
     std::string cgroup_root_;
     std::unique_ptr<io::ProcessHost> processes_;

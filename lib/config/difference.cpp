@@ -108,6 +108,16 @@ std::string fingerprint(const Service& service) {
     return digits.data();
 }
 
+std::string launch_fingerprint(const Service& service) {
+    std::string text = fingerprint(service);
+    for (const InputFile& input : service.inputs)
+        if (input.use != InputFile::Use::config)
+            text += "\n" + input.path + " " + std::to_string(input.digest);
+    std::array<char, 24> digits{};
+    std::snprintf(digits.data(), digits.size(), "%016llx", static_cast<unsigned long long>(digest_of(text)));
+    return digits.data();
+}
+
 std::string_view to_string(Change action) {
     switch (action) {
         case Change::add:

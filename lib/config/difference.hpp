@@ -34,4 +34,7 @@ struct Difference {
 // Tells whether a job that completed is still the same job; the contents of files are not part of it.
 [[nodiscard]] std::string fingerprint(const Service& service);
 
+// The same of what an instance was launched with: with the contents of env_files and secrets, which it has read.
+[[nodiscard]] std::string launch_fingerprint(const Service& service);
+
 }  // namespace dpsup::config

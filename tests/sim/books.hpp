@@ -54,6 +54,7 @@ struct RunBook {
     Instant asked_at{};
     Instant start_from{};  // from when its start timeout counts
     bool launched = false;
+    bool never_ran = false;
     bool notified = false;
     bool was_ready = false;
     bool signalled = false;  // this daemon has sent the stop signal to what it knew to run

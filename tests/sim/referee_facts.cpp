@@ -66,6 +66,11 @@ void Referee::note_fact(Account& account, const core::LaunchFailed&, Instant now
     if (!account.run->launched) instance_ended(account, now);
 }
 
+void Referee::note_fact(Account& account, const core::NotLaunched&, Instant now) {
+    account.run->never_ran = !account.run->ending();
+    instance_ended(account, now);
+}
+
 void Referee::note_fact(Account& account, const core::Notified& fact, Instant now) {
     auto& run = *account.run;
     run.notified |= fact.ready;
@@ -129,7 +134,8 @@ void Referee::conclude(Account& account, Instant now) {
     account.not_before = now;
     account.not_after = instant_never;
     const Instant ended = std::min({now, run.exit ? run.exit_at : now, run.stopped_at.value_or(now)});
-    if (ended - run.asked_at >= account.policy.restart.stable_after) account.failures = account.retries = 0;
+    if (!run.never_ran && ended - run.asked_at >= account.policy.restart.stable_after)
+        account.failures = account.retries = 0;
     const bool finished = succeeded(account, run);
     // It may have been about to be restarted for its dependency's sake.
     const bool perhaps = run.lost && !(run.on_losses == std::set{OnDependencyLoss::keep});
@@ -145,6 +151,10 @@ void Referee::conclude(Account& account, Instant now) {
         account.hold_unsure |= both;
         account.retries_unsure |= both;
         account.failures = account.retries = 0;
+        return;
+    }
+    if (run.never_ran) {  // it is launched at once, and nothing counts
+        account.not_after = now;
         return;
     }
     if (run.stopped_at && run.reasons.probe_stop) {
@@ -319,6 +329,15 @@ void Referee::take_over(Account& account, Instant now) {
     account.held = false;
     if (!account.run) return;
     auto& run = *account.run;
+    if (account.removed) {  // only how it is to be stopped is known of it
+        core::Policy left;
+        left.name = account.policy.name;
+        left.depends_on = account.policy.depends_on;
+        left.stop_signal = account.policy.stop_signal;
+        left.stop_timeout = account.policy.stop_timeout;
+        account.policy = left;
+        run.probes.clear();
+    }
     for (auto& probe : run.probes) {
         probe.sequence = 0;
         probe.under_way = false;
@@ -330,6 +349,7 @@ void Referee::take_over(Account& account, Instant now) {
     if (account.policy.kind == Kind::service) run.start_from = now;
     run.pinged_at = now;
     if (run.killed_at) run.killed_at = now;
+    note_readiness(account, now);
 }
 
 // A well service stays well until a new probe has said otherwise.

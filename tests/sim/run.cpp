@@ -102,11 +102,42 @@ private:
         });
     }
 
-    // What is being removed and still runs is not followed over a crash: the new daemon kills what it does not know.
+    // There is one record a name: where a removed service has a successor, the new daemon takes the one for the other.
     bool may_crash() const {
         bool may = !core_.shutting_down() && !down_;
-        core_.for_each([&](const core::Service& service) { may = may && !service.removed; });
+        core_.for_each([&](const core::Service& service) {
+            may = may && (!service.removed || core_.find(service.policy.name) == nullptr);
+        });
         return may;
+    }
+
+    // What is on record of a service that is not configured any more: how it is stopped, and in which order.
+    static core::Policy left_of(const core::Policy& policy) {
+        core::Policy left;
+        left.name = policy.name;
+        left.depends_on = policy.depends_on;
+        left.stop_signal = policy.stop_signal;
+        left.stop_timeout = policy.stop_timeout;
+        return left;
+    }
+
+    void add_leaving(core::ConfigLoaded& loaded) const {
+        for (const auto& [id, policy] : leaving_) {
+            const auto record = records_.find(id);
+            if (record == records_.end() || !record->second.run) continue;
+            loaded.changes.push_back({.change = core::Change::add,
+                                      .service = id,
+                                      .policy = left_of(policy),
+                                      .cause = {},
+                                      .wanted_up = false,
+                                      .past = record->second});
+            loaded.changes.push_back({.change = core::Change::remove,
+                                      .service = id,
+                                      .policy = {},
+                                      .cause = {},
+                                      .wanted_up = {},
+                                      .past = {}});
+        }
     }
 
     void crash() {
@@ -124,6 +155,7 @@ private:
         down_ = false;
         world_.back();
         core::ConfigLoaded loaded{{}, budget_};
+        add_leaving(loaded);
         for (const auto& [id, policy] : configured_)
             loaded.changes.push_back({.change = core::Change::add,
                                       .service = id,
@@ -144,6 +176,7 @@ private:
         budget_ = loaded->budget;
         for (const auto& change : loaded->changes) {
             if (change.change == core::Change::remove) {
+                leaving_[change.service] = configured_[change.service];
                 configured_.erase(change.service);
                 continue;
             }
@@ -156,6 +189,7 @@ private:
     void record(const core::Output& output) {
         for (const auto id : output.record)
             if (const auto* service = core_.find(id)) records_[id] = core::snapshot_of(*service);
+        std::erase_if(leaving_, [&](const auto& one) { return core_.find(one.first) == nullptr; });
         for (const auto id : output.remember)
             if (const auto* service = core_.find(id)) wanted_[id] = service->wanted == core::Wanted::up;
     }
@@ -269,6 +303,7 @@ private:
     bool crash_due_ = false;
     bool down_ = false;
     std::map<ServiceId, core::Policy> configured_;
+    std::map<ServiceId, core::Policy> leaving_;  // removed; something of them may run
     std::map<ServiceId, bool> wanted_;
     std::map<ServiceId, core::Snapshot> records_;
     core::RestartBudget budget_;

@@ -160,8 +160,16 @@ void World::bury(ServiceId service, Generation generation) {
 // What an earlier daemon launched is no child of this one: how it ended meanwhile nobody knows.
 void World::perform(ServiceId service, Generation generation, const core::Adopt&) {
     const auto* instance = find(service, generation);
-    if (instance && instance->main == Main::alive)
-        return post(20us, service, generation, core::Launched{++next_pid_}, true);
+    if (instance && instance->main == Main::alive) {
+        post(20us, service, generation, core::Launched{++next_pid_}, true);
+        if (site(service).policy.notify)
+            post(30us, service, generation,
+                 core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}}, false);
+        return;
+    }
+    const auto& place = site(service);
+    if (generation > place.highest || generation == place.queued)
+        return post(20us, service, generation, core::NotLaunched{}, false);
     post(20us, service, generation, core::Exited{.kind = core::ExitKind::unknown}, false);
     if (!instance) post(30us, service, generation, core::Emptied{}, false);
 }
@@ -175,7 +183,10 @@ void World::crash() {
         std::vector<Generation> born;
         std::erase_if(place.instances, [&](const Instance& i) {
             if (i.main != Main::pending) return false;
-            if (!i.habits.launch_fails && random_.chance(0.5)) born.push_back(i.generation);
+            if (random_.chance(0.3))
+                place.queued = i.generation;
+            else if (!i.habits.launch_fails && random_.chance(0.5))
+                born.push_back(i.generation);
             return born.empty() || born.back() != i.generation;
         });
         for (const auto generation : born) begin(service, generation, true);

@@ -75,6 +75,7 @@ private:
         std::vector<Instance> instances;
         std::vector<Generation> kills;  // KillTree requests that wait for their answer
         Generation highest;             // launched; effects of one service come in order
+        Generation queued;              // its turn had not come when the daemon died
     };
 
     void perform(ServiceId service, Generation generation, const core::Launch& launch);

@@ -17,8 +17,8 @@ namespace dpsup::core {
 struct Launch {};
 
 // Look what became of the instance `generation`, which an earlier daemon launched or was about to, and hold what it
-// listens at. Answer: Launched where its main process runs; else Exited, which is unknown where nobody saw it, and
-// Emptied.
+// listens at. Answer: Launched where its main process runs; NotLaunched where it had not come to that; else Exited,
+// which is unknown where nobody saw it, and Emptied.
 struct Adopt {};
 
 // Send a signal. Answer: none; an exit is its own event.

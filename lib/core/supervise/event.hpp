@@ -35,12 +35,16 @@ struct LaunchFailed {
     std::string detail;
 };
 
+// The answer to Adopt where the launch was still waiting for its turn: nothing of the instance ever ran.
+struct NotLaunched {};
+
 // What sd_notify said. The adapter has checked who said it, and that a new main pid belongs to the service.
 struct Notified {
     bool ready = false;
     bool reloading = false;
     bool stopping = false;
     bool watchdog = false;
+    bool listening = false;  // nothing was said, but after a takeover it can be heard from now on
     std::optional<Duration> extend_timeout;  // EXTEND_TIMEOUT_USEC
     std::optional<pid_t> main_pid;
 };
@@ -68,7 +72,7 @@ struct Reloaded {
     std::string detail;
 };
 
-using Fact = std::variant<Launched, LaunchFailed, Notified, Exited, Emptied, Probed, Reloaded>;
+using Fact = std::variant<Launched, LaunchFailed, NotLaunched, Notified, Exited, Emptied, Probed, Reloaded>;
 
 struct ServiceEvent {
     ServiceId service;

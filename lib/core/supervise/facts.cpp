@@ -39,8 +39,15 @@ struct Intake {
         run.over = true;
     }
 
+    void operator()(const NotLaunched&) const {
+        run.never_ran = !is_ending(run);
+        run.ended_at = std::min(run.ended_at, now);
+        run.over = true;
+    }
+
     void operator()(const Notified& said) const {
         if (said.main_pid) run.pid = *said.main_pid;
+        if (said.listening) hear();
         if (said.watchdog && run.watchdog_deadline != instant_never)
             run.watchdog_deadline = after(now, service.policy.watchdog);
         if (said.extend_timeout) extend(*said.extend_timeout);
@@ -101,6 +108,13 @@ struct Intake {
     }
 
 private:
+    // Its watchdog counts from here: what it said before met nobody.
+    void hear() const {
+        if (std::exchange(run.is_heard, true) || !run.was_ready) return;
+        if (service.policy.watchdog > Duration::zero())
+            run.watchdog_deadline = after(now, service.policy.watchdog);
+    }
+
     void extend(Duration by) const {
         if (run.phase == RunPhase::asked) run.kill_at = std::max(run.kill_at, after(now, by));
         if (run.start_deadline != instant_never)

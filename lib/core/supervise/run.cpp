@@ -1,5 +1,6 @@
 // An instance from its launch until nothing is left of it.
 #include <algorithm>
+#include <utility>
 
 #include "base/units.hpp"
 #include "core/supervise/moves.hpp"
@@ -100,7 +101,8 @@ void await_launch(Service& service, Instant now) {
 }
 
 void launch(Service& service, const std::string& reason, Instant now, Output& output) {
-    if (service.generation.value > 0) ++service.restarts;
+    const bool counted = std::exchange(service.launch_counted, false);
+    if (service.generation.value > 0 && !counted) ++service.restarts;
     ++service.generation.value;
     service.restart_wanted = false;
     service.restart_when_back = false;
@@ -168,7 +170,7 @@ void update_readiness(Service& service, const std::string& reason, Instant now, 
             service.run->was_ready = true;
             service.run->start_deadline = instant_never;
             // As systemd has it: who starts slowly sends its first WATCHDOG=1 after READY=1.
-            if (service.policy.watchdog > Duration::zero())
+            if (service.policy.watchdog > Duration::zero() && service.run->is_heard)
                 service.run->watchdog_deadline = after(now, service.policy.watchdog);
             enter(service, State::ready, reason, now, output);
             return;

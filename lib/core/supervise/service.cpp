@@ -214,7 +214,7 @@ void update_policy(Service& service, const Policy& policy, Instant now, Output& 
     if (policy.notify && !before.notify && run.was_ready) run.notified_ready = true;
     if (policy.watchdog != before.watchdog && run.was_ready)
         run.watchdog_deadline =
-            policy.watchdog > Duration::zero() ? after(now, policy.watchdog) : instant_never;
+            policy.watchdog > Duration::zero() && run.is_heard ? after(now, policy.watchdog) : instant_never;
     if (policy.probes != before.probes) renew_probes(service);
     if (run.phase != RunPhase::running) return;
     begin_probes(service, now);

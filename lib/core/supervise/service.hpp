@@ -58,12 +58,14 @@ struct Run {
     RunPhase phase = RunPhase::launching;
     EndCause cause = EndCause::none;
     bool over = false;       // nothing of it is left; the verdict is due
+    bool never_ran = false;  // an earlier daemon died before its launch began
     std::string end_reason;  // why it is being ended, for people
     pid_t pid = 0;
     Instant launched_at;               // when the launch was asked for
     Instant ended_at = instant_never;  // when it began to end; what it leaves behind may take longer
     bool notified_ready = false;
     bool was_ready = false;
+    bool is_heard = true;            // by sd_notify; after a takeover only once the world says so
     bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
     bool says_stopping = false;      // sent STOPPING=1
     std::uint32_t reloads_open = 0;  // asked of it, and not answered
@@ -98,6 +100,7 @@ struct Service {
     bool removed = false;                  // gone from the configuration; forgotten once nothing runs
     std::uint32_t attempt = 0;             // failures in a row
     std::uint64_t restarts = 0;            // launches after the first, in this daemon's life
+    bool launch_counted = false;           // the next one takes the place of one that never began
     Instant retry_at = instant_never;      // backoff
     std::optional<Duration> stop_timeout;  // of the command that stops it
     std::optional<Exited> last_exit;

@@ -26,6 +26,12 @@ std::uint64_t verdicts_of(const Run& run) {
     return packed;
 }
 
+bool passing_in(std::uint64_t verdicts, std::size_t probe) {
+    if (probe >= verdicts_max) return false;
+    return static_cast<ProbeVerdict>((verdicts >> (bits_each * probe)) & verdict_bits) ==
+           ProbeVerdict::passing;
+}
+
 Snapshot snapshot_of(const Service& service) {
     Snapshot snapshot;
     snapshot.state = service.state;
@@ -95,11 +101,11 @@ void resume_start(Service& service, const RunSnapshot& past, Instant now) {
         run.start_deadline = std::max(run.start_deadline, past.start_deadline);
 }
 
-void resume_running(Service& service, Instant now) {
+void resume_running(Service& service, Instant now, Output& output) {
     Run& run = *service.run;
-    if (run.was_ready && service.policy.watchdog > Duration::zero())
-        run.watchdog_deadline = after(now, service.policy.watchdog);
+    run.is_heard = false;
     begin_probes(service, now);
+    if (service.state != State::ready) update_readiness(service, "by its changed configuration", now, output);
 }
 
 }  // namespace
@@ -143,7 +149,7 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
             return;
         case RunPhase::running:
             resume_start(service, past, now);
-            resume_running(service, now);
+            resume_running(service, now, output);
             return;
         case RunPhase::asked:
             // Not anew: a daemon that dies again and again would never come to kill.

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -81,5 +82,8 @@ struct Run;
 // Four bits a probe, in order: its ProbeVerdict, and 4 where it has passed once. A service has few probes; of more than
 // 16 the rest is asked anew.
 [[nodiscard]] std::uint64_t verdicts_of(const Run& run);
+
+// Of the probe of that index; false where nothing is packed of it.
+[[nodiscard]] bool passing_in(std::uint64_t verdicts, std::size_t probe);
 
 }  // namespace dpsup::core

@@ -115,6 +115,9 @@ void conclude(Service& service, const Surroundings& surroundings, Instant now, O
         const std::string how = run.exit ? ", " + describe(*run.exit) : "";
         enter(service, State::stopped, (run.end_reason.empty() ? "stopped" : run.end_reason) + how, now,
               output);
+    } else if (run.never_ran && !wished) {  // no failure: it was not tried
+        service.launch_counted = true;
+        set_out(service, surroundings, "dpsupd ended before its turn had come", now, output);
     } else if (!job_done && wished) {
         service.attempt = 0;
         set_out(service, surroundings, why_again(service, run), now, output);

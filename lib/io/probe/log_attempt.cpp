@@ -10,7 +10,7 @@ public:
 
     void start() override {
         if (!watch_) return finish(unknown(watch_.error().message));
-        if ((*watch_)->done) return finish(passed("seen " + excerpt((*watch_)->matched)));
+        if ((*watch_)->done) return finish(passed((*watch_)->seen));
         if ((*watch_)->reading) return finish(unknown("the log is still being read"));
         look();
     }
@@ -39,7 +39,7 @@ void LogAttempt::look() {
                                                      watch->reading = false;
                                                      if (progress->matched) {
                                                          watch->done = true;
-                                                         watch->matched = progress->line;
+                                                         watch->seen = "seen " + excerpt(progress->line);
                                                          watch->scan.reset();
                                                      }
                                                      const auto self = weak.lock();
@@ -84,6 +84,14 @@ Result<std::shared_ptr<LogWatch>> LogTools::watch(ProbeKey key, Generation gener
     kept->pattern = pattern;
     kept->scan = std::make_shared<LogWatch::Scan>(LogWatch::Scan{std::move(*compiled), std::move(cursor)});
     return kept;
+}
+
+void LogTools::resume_passed(ProbeKey key, Generation generation, const std::string& pattern) {
+    auto& kept = watches_[key] = std::make_shared<LogWatch>();
+    kept->generation = generation;
+    kept->pattern = pattern;
+    kept->done = true;
+    kept->seen = "seen before dpsupd was started anew";
 }
 
 void LogTools::forget(ServiceId service) {

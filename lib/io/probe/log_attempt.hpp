@@ -16,7 +16,7 @@ namespace dpsup::io {
 struct LogWatch {
     Generation generation;
     std::string pattern;
-    std::string matched;   // the line; empty: none yet
+    std::string seen;      // which line, for people; empty: none yet
     bool done = false;     // it has matched
     bool reading = false;  // a worker holds `scan`
     struct Scan {
@@ -36,6 +36,8 @@ public:
     [[nodiscard]] Result<std::shared_ptr<LogWatch>> watch(ProbeKey key, Generation generation,
                                                           const std::string& pattern,
                                                           const OutputPlace& output);
+    // Without a look: a line has matched, as an earlier daemon has seen.
+    void resume_passed(ProbeKey key, Generation generation, const std::string& pattern);
     void forget(ServiceId service);
 
     Workers workers;

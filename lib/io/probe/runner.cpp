@@ -72,6 +72,9 @@ public:
 
     void run(ServiceId service, Generation generation, const core::RunProbe& request,
              const config::ProbeTarget& target, const OutputPlace& output);
+    void resume_passed(ProbeKey key, Generation generation, const config::LogProbe& target) {
+        logs_.resume_passed(key, generation, target.pattern);
+    }
     void forget(ServiceId service);
     void close();
 
@@ -305,6 +308,11 @@ ProbeRunner::~ProbeRunner() {
 void ProbeRunner::run(ServiceId service, Generation generation, const core::RunProbe& request,
                       const config::ProbeTarget& target, const OutputPlace& output) {
     implementation_->run(service, generation, request, target, output);
+}
+
+void ProbeRunner::resume_passed(ServiceId service, Generation generation, std::uint32_t probe,
+                                const config::LogProbe& target) {
+    implementation_->resume_passed({service, probe}, generation, target);
 }
 
 void ProbeRunner::forget(ServiceId service) {

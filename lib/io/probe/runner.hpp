@@ -91,6 +91,10 @@ public:
     void run(ServiceId service, Generation generation, const core::RunProbe& request,
              const config::ProbeTarget& target, const OutputPlace& output = {});
 
+    // It has passed for this instance already, as an earlier daemon has seen.
+    void resume_passed(ServiceId service, Generation generation, std::uint32_t probe,
+                       const config::LogProbe& target);
+
     // Ends what is under way for a service without an answer, and drops what is kept for it.
     void forget(ServiceId service);
 

@@ -66,7 +66,10 @@ std::uint64_t value_of(std::string_view text, std::string_view key) {
 }
 
 bool populated(const std::string& directory) {
-    return value_of(read_file(directory + "/cgroup.events"), "populated") != 0;
+    std::string text;
+    const int error = io::read_file(directory + "/cgroup.events", 64 * 1024, text);
+    if (error != 0) return error != ENOENT && error != ENODEV && error != ENOTDIR;
+    return value_of(text, "populated") != 0;
 }
 
 std::vector<pid_t> processes(const std::string& directory) {

@@ -19,7 +19,8 @@ namespace dpsup::io::cgroup {
 // "oom_kill 3" in a file of such lines -> 3; 0 where there is none.
 [[nodiscard]] std::uint64_t value_of(std::string_view text, std::string_view key);
 
-// Whether any process lives in the cgroup or below. A cgroup that is not there has none.
+// Whether any process lives in the cgroup or below. A cgroup that is not there has none; one that cannot
+// be looked at may have some.
 [[nodiscard]] bool populated(const std::string& directory);
 
 // The processes in the cgroup and below it.

@@ -27,7 +27,7 @@ bool is_service(const std::string& leaf) {
 
 // The cgroup of a command that was run beside a service, in that of the service; see CommandRunner.
 bool is_command(std::string_view directory) {
-    return directory.starts_with("run.");
+    return directory.starts_with(command_prefix);
 }
 
 // Of the directory of a service: see directory_of().

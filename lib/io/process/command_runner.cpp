@@ -122,7 +122,7 @@ void CommandRunner::start(Number number, Command& command) {
     const Request& request = command.request;
     ++taken_;
     command.has_place = true;
-    command.leaf = request.config->name + "/run." + std::to_string(number);
+    command.leaf = request.config->name + "/" + std::string(command_prefix) + std::to_string(number);
     command.output = std::make_unique<CommandOutput>(context_);
     auto job = starter_.prepare_command(tree_, command.leaf, *request.config, request.identity,
                                         request.command, request.variables, command.output->take_writer());

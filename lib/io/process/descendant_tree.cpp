@@ -9,25 +9,26 @@
 #include <map>
 #include <thread>
 
+#include "io/process/foreign_process.hpp"
+
 namespace dpsup::io {
 namespace {
 
 constexpr const char* no_limits =
     "limits need a cgroup v2 hierarchy that the daemon may write, and there is none here";
 
-// "a/run.1" lies within "a".
+// "a/dpsup-run.1" lies within "a".
 bool within(const std::string& leaf, const std::string& candidate) {
     return candidate.starts_with(leaf) && (candidate.size() == leaf.size() || candidate[leaf.size()] == '/');
+}
+
+std::string service_of(const std::string& leaf) {
+    return leaf.substr(0, leaf.find('/'));
 }
 
 // A regular file or a stream to the journal tells whose output it is; /dev/null and a terminal do not.
 bool identifies(const struct stat& info) {
     return S_ISREG(info.st_mode) || S_ISSOCK(info.st_mode);
-}
-
-bool lives(pid_t pid) {
-    ProcEntry entry;
-    return read_proc_entry(pid, entry) && !entry.ended();
 }
 
 }  // namespace
@@ -72,32 +73,43 @@ void DescendantTree::adopted(const std::string& leaf, const config::Limits&, pid
 }
 
 std::vector<pid_t> DescendantTree::left_behind(const std::string& leaf) {
-    std::vector<pid_t> found;
-    for (const pid_t pid : all_processes())
-        if (marked_as(pid) == leaf) found.push_back(pid);
-    return found;
+    // One search through all processes serves a whole adoption: whoever could have launched more is dead.
+    if (!marked_ || adoption_ended_) {
+        marked_.emplace();
+        for (const pid_t pid : all_processes())
+            if (std::string found = marked_as(pid); !found.empty())
+                (*marked_)[std::move(found)].push_back(pid);
+    }
+    const auto found = marked_->find(leaf);
+    return found == marked_->end() ? std::vector<pid_t>{} : found->second;
 }
 
-// They are nobody's descendants any more, but bear our mark.
+// They are nobody's descendants any more, but bear our mark. At the start only, before anything else is served: so it
+// may wait, for a bounded time. What still lives then keeps its service's next instance from being launched.
 void DescendantTree::kill_unclaimed() {
     std::map<std::string, std::vector<pid_t>> left;
+    std::vector<Killed> killed;
     for (const pid_t pid : all_processes()) {
         const std::string leaf = marked_as(pid);
         if (leaf.empty() || pid == ::getpid() || adopted_.contains(leaf)) continue;
-        left[leaf.substr(0, leaf.find('/'))].push_back(pid);
+        UniqueFd held = ForeignProcess::hold(pid);
+        if (marked_as(pid) != leaf) continue;  // it has ended, and the number may be another's
+        left[service_of(leaf)].push_back(pid);
+        if (held)
+            killed.push_back({service_of(leaf), std::move(held)});
+        else
+            orphaned_elsewhere_.insert(service_of(leaf));
     }
     for (const auto& [service, pids] : left) {
         warn_(service, "an earlier dpsupd left processes and no record of them; killed " + described(pids));
         for (const pid_t pid : pids) ::kill(pid, SIGKILL);
     }
-    // As with cgroups: for a bounded time, so that none is launched anew beside what is still ending.
-    constexpr auto step = std::chrono::milliseconds(10);
-    constexpr int steps_max = 200;
-    const auto left_over = [&] {
-        return std::ranges::any_of(left,
-                                   [](const auto& one) { return std::ranges::any_of(one.second, lives); });
-    };
-    for (int i = 0; i < steps_max && left_over(); ++i) std::this_thread::sleep_for(step);
+    adopted_.clear();
+    adoption_ended_ = true;
+    constexpr auto patience = std::chrono::seconds(2);
+    const auto until = std::chrono::steady_clock::now() + patience;
+    std::erase_if(killed, [&](const Killed& one) { return ForeignProcess::ends_by(one.held, until); });
+    killed_ = std::move(killed);
 }
 
 void DescendantTree::ended(const std::string& leaf, pid_t pid) {
@@ -130,8 +142,8 @@ std::string DescendantTree::owner_of_orphan(pid_t pid) const {
 // Children of ours that we did not launch were handed to us when their parent died.
 std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
     std::vector<pid_t> orphans;
-    // What the earlier daemon's services had orphaned became init's child.
-    if (orphaned_elsewhere_.contains(leaf.substr(0, leaf.find('/'))))
+    // What the earlier daemon's services had orphaned became init's child, and what its commands left too.
+    if (orphaned_elsewhere_.contains(leaf))
         for (const pid_t pid : all_processes())
             if (!roots_.contains(pid) && within(leaf, marked_as(pid))) orphans.push_back(pid);
     for (const pid_t child : own_children()) {
@@ -160,6 +172,8 @@ std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
 }
 
 bool DescendantTree::empty(const std::string& leaf) {
+    std::erase_if(killed_, [](const Killed& one) { return !ForeignProcess::lives(one.held); });
+    if (std::ranges::find(killed_, leaf, &Killed::service) != killed_.end()) return false;
     if (!roots_of(leaf).empty() || !orphans_of(leaf).empty()) return false;
     orphaned_elsewhere_.erase(leaf);
     launches_.erase(leaf);

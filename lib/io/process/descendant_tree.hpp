@@ -4,6 +4,7 @@
 // that has shed all three cannot be told from others and is left alone.
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -11,6 +12,7 @@
 
 #include "io/process/proc_entry.hpp"
 #include "io/process/process_tree.hpp"
+#include "io/unique_fd.hpp"
 
 namespace dpsup::io {
 
@@ -50,9 +52,20 @@ private:
     [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
 
     std::string instance_;
-    std::set<std::string> adopted_;  // leaves in which an earlier daemon launched something
-    // Those whose orphans are not handed to us, since that daemon was another process; until nothing is left of it.
+    std::set<std::string>
+        adopted_;  // leaves in which an earlier daemon launched something; until kill_unclaimed()
+    // What runs with our mark, by leaf, when it was last searched for.
+    std::optional<std::unordered_map<std::string, std::vector<pid_t>>> marked_;
+    bool adoption_ended_ = false;
+    // Services of which an earlier daemon may have left something that is no descendant of ours: all processes are
+    // searched for it, until nothing is left.
     std::set<std::string> orphaned_elsewhere_;
+    // Of an earlier daemon, and not gone when we had waited long enough. While it dies it bears no mark any more.
+    struct Killed {
+        std::string service;
+        UniqueFd held;
+    };
+    std::vector<Killed> killed_;
     Warn warn_;
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched

@@ -101,6 +101,18 @@ bool ForeignProcess::lives(const UniqueFd& held) {
     return ::poll(&ended, 1, 0) == 0;
 }
 
+bool ForeignProcess::ends_by(const UniqueFd& held, std::chrono::steady_clock::time_point until) {
+    pollfd ended{held.get(), POLLIN, 0};
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+        const int seen = ::poll(&ended, 1, static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000)));
+        if (seen > 0) return true;
+        if (seen == 0 && left <= 0) return false;
+        if (seen < 0 && errno != EINTR) return false;
+    }
+}
+
 std::unique_ptr<ForeignProcess> ForeignProcess::watch(boost::asio::io_context& context, UniqueFd held,
                                                       pid_t pid, Ended ended) {
     auto implementation = std::make_shared<Implementation>(context, held.release(), pid, std::move(ended));

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -23,12 +24,15 @@ public:
     // Linux 6.15.
     using Ended = std::function<void(const core::Exited&)>;
 
-    // Which process has that number now. Empty: it cannot be held (it has ended already, or the kernel is older than
-    // 5.3).
+    // Which process has that number now. Empty, and errno says why: it cannot be held (ESRCH: it has ended already; the
+    // kernel may be older than 5.3).
     [[nodiscard]] static UniqueFd hold(pid_t pid);
     // Whether it has not ended. Then it has had that number ever since hold(), and what was found out about the number
     // meanwhile is true of it.
     [[nodiscard]] static bool lives(const UniqueFd& held);
+
+    // Waits for its end, until then. False: it has not ended.
+    [[nodiscard]] static bool ends_by(const UniqueFd& held, std::chrono::steady_clock::time_point until);
 
     [[nodiscard]] static std::unique_ptr<ForeignProcess> watch(boost::asio::io_context& context,
                                                                UniqueFd held, pid_t pid, Ended ended);

@@ -2,12 +2,23 @@
 // end is seen through a pidfd, and how it ended is told by kernels from 6.15 on. Where it was an earlier program in this
 // process (a re-exec), children stay children, and the reaper tells all, also of those that ended in between.
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "io/process/proc_entry.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
+namespace {
+
+// Between looks at a process, and between questions about its user; doubled each time.
+constexpr Duration look_pause_min = std::chrono::milliseconds(100);
+constexpr Duration look_pause_max = std::chrono::seconds(10);
+constexpr Duration again_pause_min = std::chrono::seconds(1);
+constexpr Duration again_pause_max = std::chrono::seconds(60);
+
+}  // namespace
 
 void ProcessHostImplementation::inherit(std::vector<UniqueFd> notify_sockets) {
     for (UniqueFd& socket : notify_sockets) {
@@ -18,30 +29,68 @@ void ProcessHostImplementation::inherit(std::vector<UniqueFd> notify_sockets) {
 
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
+    // Where the record tells less than it should, what it led to runs in the tree.
+    if (process.queued && tree_->left_behind(config->name).empty()) {
+        emit(id, generation, core::NotLaunched{});
+        return schedule_flush();
+    }
     Entry& entry = entries_[id];
     by_name_[config->name] = id;
     entry.config = std::move(config);
     entry.log_size_max = entry.config->process.log.max_size;
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
+    entry.phase = Phase::launching;  // what is asked of it is done once it is known what runs
+    settle_adoption(id, entry, process, look_pause_min);
+}
+
+void ProcessHostImplementation::settle_adoption(ServiceId id, Entry& entry, const AdoptedProcess& process,
+                                                Duration pause) {
     UniqueFd held;
-    const pid_t pid = hold_adopted(entry.leaf(), process, held);
-    tell_of_leftovers(entry, process, pid);
-    tree_->adopted(entry.leaf(), entry.config->process.limits, pid);
-    if (pid == 0) {
+    const Held found = hold_adopted(entry.leaf(), process, held);
+    const bool first = pause == look_pause_min;  // claimed at once, whatever is found out later
+    if (found.error == 0) tell_of_leftovers(entry, process, found.pid);
+    if (first || found.error == 0) tree_->adopted(entry.leaf(), entry.config->process.limits, found.pid);
+    schedule_flush();
+    if (found.error != 0) return adopt_later(id, entry, process, pause, found.error);
+    if (found.pid == 0) {
         entry.phase = Phase::ending;
-        emit(id, generation, core::Exited{.kind = core::ExitKind::unknown});
-        check_empty(id, entry);
-        return schedule_flush();
+        emit(id, entry.generation, core::Exited{.kind = core::ExitKind::unknown});
+        return check_empty(id, entry);
     }
-    take_main(id, entry, pid, std::move(held));
+    take_main(id, entry, found.pid, std::move(held));
     entry.phase = Phase::running;
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     resume_output(entry);
+    emit(id, entry.generation, core::Launched{found.pid});
     inherit_notify(id, entry);
-    learn_identity(id, entry);
-    emit(id, generation, core::Launched{pid});
-    schedule_flush();
+    resume_identity(id, entry);
+    for (const Signal& signal : std::exchange(entry.signals, {})) signal_now(entry, signal);
+    if (entry.kill_asked) kill_all(entry);
+}
+
+// It may run: so nothing is told of it, and nothing launched, until it could be looked at.
+void ProcessHostImplementation::adopt_later(ServiceId id, Entry& entry, const AdoptedProcess& process,
+                                            Duration pause, int error) {
+    if (pause == look_pause_min)
+        warnings_(entry.leaf(),
+                  std::string("whether it still runs is not known, since its process cannot be looked at (") +
+                      std::strerror(error) + "); looking again");
+    try_again(entry.look_again, id, entry, pause, [this, id, process, pause](Entry& again) {
+        settle_adoption(id, again, process, std::min(2 * pause, look_pause_max));
+    });
+}
+
+// Unless another instance has taken its place by then.
+void ProcessHostImplementation::try_again(Timer& timer, ServiceId id, const Entry& entry, Duration pause,
+                                          std::function<void(Entry&)> what) {
+    timer = std::make_unique<boost::asio::steady_timer>(context_, pause);
+    timer->async_wait([weak = weak_from_this(), id, generation = entry.generation,
+                       what = std::move(what)](const boost::system::error_code& cancelled) {
+        const auto self = cancelled ? nullptr : weak.lock();
+        Entry* found = self ? self->find(id) : nullptr;
+        if (found != nullptr && found->generation == generation) what(*found);
+    });
 }
 
 void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held) {
@@ -59,40 +108,56 @@ void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid,
     entry.named = watch_process(id, entry.generation, pid);  // it may become our child yet
 }
 
-// Held before it is looked at, so that the number cannot become another's in between. Where the earlier daemon died
-// before it knew the pid, the leader of a session in the service's tree is the main process: each is launched as one.
-// A child of ours needs no holding: until we reap it the number is its own, and nobody else can have launched it.
-pid_t ProcessHostImplementation::hold_adopted(const std::string& leaf, const AdoptedProcess& process,
-                                              UniqueFd& held) const {
-    const bool by_cgroup = !options_.cgroup_root.empty();
-    std::vector<pid_t> candidates;
-    if (process.pid > 0)
-        candidates = {process.pid};
-    else
-        candidates = leaders_in(leaf);
-    for (const pid_t pid : candidates) {
-        ProcEntry seen;
-        if (process.pid > 0 && Reaper::is_child(pid) && read_proc_entry(pid, seen) &&
-            seen.start == process.start)
-            return pid;
-        held = ForeignProcess::hold(pid);
-        if (!held || !read_proc_entry(pid, seen) || seen.ended()) continue;
-        if (process.pid > 0 && seen.start != process.start) continue;
-        if (by_cgroup && !tree_->contains(leaf, pid)) continue;
-        if (ForeignProcess::lives(held)) return pid;
+ProcessHostImplementation::Held ProcessHostImplementation::hold_adopted(const std::string& leaf,
+                                                                        const AdoptedProcess& process,
+                                                                        UniqueFd& held) const {
+    return process.pid > 0 ? hold_if_it_runs(process, held) : hold_leader(leaf, held);
+}
+
+// Where the earlier daemon died before it knew the pid, the leader of a session in the service's tree is the main
+// process: each is launched as one.
+ProcessHostImplementation::Held ProcessHostImplementation::hold_leader(const std::string& leaf,
+                                                                       UniqueFd& held) const {
+    for (const pid_t pid : leaders_in(leaf)) {
+        const Held last = hold_if_it_runs({.pid = pid}, held);
+        if (last.error != 0) return last;
+        if (last.pid != 0 && (options_.cgroup_root.empty() || tree_->contains(leaf, pid))) return last;
     }
     held.reset();
-    return 0;
+    return {};
+}
+
+// Held before it is looked at, so that the number cannot become another's in between. Pid and start time name a process
+// for good, wherever it has gone since: its cgroup is not asked for. A start time of 0 is any. A child of ours needs no
+// holding: until we reap it the number is its own, and nobody else can have launched it.
+ProcessHostImplementation::Held ProcessHostImplementation::hold_if_it_runs(const AdoptedProcess& process,
+                                                                           UniqueFd& held) {
+    const auto gone_or = [](int error) { return Held{0, error == ESRCH || error == ENOENT ? 0 : error}; };
+    ProcEntry seen;
+    if (process.start != 0 && Reaper::is_child(process.pid)) {
+        if (const int error = look_at_process(process.pid, seen); error != 0) return gone_or(error);
+        return {seen.start == process.start ? process.pid : 0, 0};
+    }
+    held = ForeignProcess::hold(process.pid);
+    if (!held) return gone_or(errno);
+    if (const int error = look_at_process(process.pid, seen); error != 0) return gone_or(error);
+    const bool another = process.start != 0 && seen.start != process.start;
+    if (another || seen.ended() || !ForeignProcess::lives(held)) return {};
+    return {process.pid, 0};
 }
 
 std::optional<AdoptedProcess> ProcessHostImplementation::find_leftover(const std::string& name,
                                                                        const AdoptedProcess& known) const {
     UniqueFd held;
-    if (known.pid > 0 && hold_adopted(name, known, held) != 0) return std::nullopt;
-    const pid_t pid = hold_adopted(name, {}, held);
+    if (known.pid > 0) {
+        const Held on_record = hold_if_it_runs(known, held);
+        if (on_record.pid != 0 || on_record.error != 0) return std::nullopt;
+    }
+    const Held found = hold_leader(name, held);
     ProcEntry seen;
-    if (pid == 0 || !read_proc_entry(pid, seen) || !ForeignProcess::lives(held)) return std::nullopt;
-    return AdoptedProcess{.pid = pid, .start = seen.start, .leftover = true};
+    if (found.pid == 0 || !read_proc_entry(found.pid, seen) || !ForeignProcess::lives(held))
+        return std::nullopt;
+    return AdoptedProcess{.pid = found.pid, .start = seen.start, .leftover = true};
 }
 
 // One line, where what runs is not what is on record.
@@ -129,6 +194,7 @@ void ProcessHostImplementation::resume_output(Entry& entry) {
     rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
 }
 
+// It hears already.
 void ProcessHostImplementation::inherit_notify(ServiceId id, Entry& entry) {
     if (!entry.config->policy.notify) return;
     auto inherited = inherited_notify_.extract(socket_path(entry));
@@ -136,29 +202,63 @@ void ProcessHostImplementation::inherit_notify(ServiceId id, Entry& entry) {
     entry.notify = NotifySocket::resume(
         context_, std::move(inherited.mapped()), inherited.key(),
         [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
+    if (entry.notify)
+        emit(id, entry.generation, core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}});
 }
 
-// As whom an adopted instance runs; asked again by whoever needs to know, where it could not be found out.
-void ProcessHostImplementation::learn_identity(ServiceId id, Entry& entry) {
-    if (entry.identity || std::exchange(entry.identity_asked, true)) return;
-    identities_.look_up(entry.config->process, [weak = weak_from_this(), id, generation = entry.generation](
-                                                   const Identities::Answer& identity) {
-        if (const auto self = weak.lock()) self->resume_notify(id, generation, identity);
+// Its ids are those with which it runs, at once; its name and home come from wherever users are looked up, later.
+void ProcessHostImplementation::resume_identity(ServiceId id, Entry& entry) {
+    const config::Process& process = entry.config->process;
+    entry.identity = identities_.known(process);
+    if (!entry.identity) {
+        std::optional<Identity> ids = identity_of_process(entry.main_pid);
+        // Whoever has become root since was not launched as root.
+        const bool believed = ids && (ids->uid != 0 || process.user == "root" || process.user == "0");
+        if (believed) entry.identity = std::make_shared<const Identity>(std::move(*ids));
+        look_up_again(id, entry, again_pause_min);
+    }
+    resume_notify(id, entry, again_pause_min);
+}
+
+void ProcessHostImplementation::look_up_again(ServiceId id, const Entry& entry, Duration pause) {
+    const auto told = [weak = weak_from_this(), id, generation = entry.generation,
+                       pause](const Identities::Answer& identity) {
+        const auto self = weak.lock();
+        Entry* found = self ? self->find(id) : nullptr;
+        if (found != nullptr && found->generation == generation && found->phase == Phase::running)
+            self->looked_up_again(id, *found, pause, identity);
+    };
+    identities_.look_up(entry.config->process, told);
+}
+
+void ProcessHostImplementation::looked_up_again(ServiceId id, Entry& entry, Duration pause,
+                                                const Identities::Answer& identity) {
+    if (identity) {
+        entry.identity = *identity;
+        return resume_notify(id, entry, again_pause_min);
+    }
+    if (pause == again_pause_min)
+        warnings_(entry.leaf(),
+                  "its user cannot be looked up, which is tried again: " + identity.error().detail);
+    try_again(entry.look_again, id, entry, pause, [this, id, pause](Entry& again) {
+        look_up_again(id, again, std::min(2 * pause, again_pause_max));
     });
 }
 
-void ProcessHostImplementation::resume_notify(ServiceId id, Generation generation,
-                                              const Identities::Answer& identity) {
-    Entry* entry = find(id);
-    if (entry == nullptr || entry->generation != generation || entry->phase != Phase::running) return;
-    entry->identity_asked = false;
-    if (!identity)
-        return warnings_(entry->leaf(), "its user cannot be looked up: " + identity.error().detail);
-    entry->identity = *identity;
-    if (entry->notify && entry->notify->uid() == entry->identity->uid) return;  // it listens already
-    if (const auto opened = open_notify(id, *entry); !opened)
-        warnings_(entry->leaf(), "its notifications cannot be heard: " + opened.error().detail);
-    if (entry->notify) entry->notify->listen();
+void ProcessHostImplementation::resume_notify(ServiceId id, Entry& entry, Duration pause) {
+    if (!entry.config->policy.notify || !entry.identity || entry.phase != Phase::running) return;
+    if (entry.notify && entry.notify->uid() == entry.identity->uid) return;  // it listens already
+    if (const auto opened = open_notify(id, entry); !opened) {
+        if (pause == again_pause_min)
+            warnings_(entry.leaf(),
+                      "its notifications cannot be heard, which is tried again: " + opened.error().detail);
+        return try_again(entry.open_again, id, entry, pause, [this, id, pause](Entry& again) {
+            resume_notify(id, again, std::min(2 * pause, again_pause_max));
+        });
+    }
+    entry.notify->listen();
+    emit(id, entry.generation, core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}});
+    schedule_flush();
 }
 
 void ProcessHostImplementation::end_adoption() {

@@ -96,7 +96,6 @@ CommandNumber ProcessHostImplementation::run_in_service(ServiceId id, std::vecto
                                                         CommandProgress progress) {
     Entry* entry = find(id);
     const bool runs = entry != nullptr && entry->phase == Phase::running;
-    if (runs) learn_identity(id, *entry);
     if (!runs || !entry->identity) {
         const std::string why = runs ? unknown_identity : "the service does not run";
         boost::asio::post(context_, [answer = std::move(callback), gone = std::move(progress.gone), why] {

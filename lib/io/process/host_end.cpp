@@ -50,6 +50,12 @@ void ProcessHostImplementation::signal_now(Entry& entry, const Signal& signal) {
     if (entry.main_pid > 0) ::kill(entry.main_pid, signal.number);
 }
 
+// The main process too, where it has left the tree.
+void ProcessHostImplementation::kill_all(Entry& entry) {
+    tree_->kill(entry.leaf());
+    signal_now(entry, {SIGKILL, false});
+}
+
 void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
     Entry* entry = find(id);
     if (entry == nullptr) {
@@ -63,7 +69,7 @@ void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
     }
     entry->kill_asked = true;
     if (entry->phase == Phase::launching) return;
-    tree_->kill(entry->leaf());
+    kill_all(*entry);
     if (entry->phase == Phase::ending) {
         check_empty(id, *entry);
         schedule_flush();
@@ -77,7 +83,6 @@ void ProcessHostImplementation::reload(ServiceId id, Generation generation, Serv
     if (entry != nullptr && entry->phase == Phase::running && entry->generation == generation) {
         const auto& how = config->process.reload;
         if (const auto* command = std::get_if<config::ReloadCommand>(&how)) {
-            learn_identity(id, *entry);
             if (entry->identity && reloading_.insert(id).second) return run_reload(id, *entry, *command);
             answer.detail = entry->identity ? "the last reload command has not ended yet" : unknown_identity;
         } else if (const auto* signal = std::get_if<config::ReloadSignal>(&how)) {

@@ -15,13 +15,6 @@ void ProcessHostImplementation::resume() {
     reaper_.resume();
 }
 
-std::vector<ServiceId> ProcessHostImplementation::unborn() const {
-    std::vector<ServiceId> ids;
-    for (const auto& [id, entry] : entries_)
-        if (entry.phase == Phase::queued) ids.push_back(id);
-    return ids;
-}
-
 std::vector<int> ProcessHostImplementation::notify_sockets() const {
     std::vector<int> descriptors;
     for (const auto& [id, entry] : entries_)

@@ -44,6 +44,11 @@ void ProcessHostImplementation::launch(ServiceId id, Generation generation, Serv
     schedule_launches();
 }
 
+bool ProcessHostImplementation::queued(ServiceId id, Generation generation) const {
+    const Entry* entry = find(id);
+    return entry == nullptr || entry->generation != generation || entry->phase == Phase::queued;
+}
+
 void ProcessHostImplementation::schedule_launches() {
     if (launches_scheduled_) return;
     launches_scheduled_ = true;
@@ -100,6 +105,7 @@ void ProcessHostImplementation::start(ServiceId id, Entry& entry) {
     auto job = prepare(id, entry);
     if (!job) return launch_failed(id, entry, job.error());
     entry.phase = Phase::launching;
+    if (options_.launch_begins) options_.launch_begins(id);
     // Neither is told after the worker has gone, which is a part of us.
     const auto done = [this, id, generation = entry.generation](
                           LaunchWorker::Ticket ticket, const Staged<pid_t>& pid, const UniqueFd& output) {

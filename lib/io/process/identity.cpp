@@ -11,8 +11,10 @@
 #include <cstdio>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "base/text.hpp"
+#include "io/read_file.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -156,6 +158,45 @@ Staged<void> take_groups(Identity& identity, const config::Process& process) {
 }
 
 }  // namespace
+
+namespace {
+
+// The numbers after "Gid:" in a file of such lines.
+std::vector<std::uint32_t> numbers_after(std::string_view text, const std::string& key) {
+    std::vector<std::uint32_t> numbers;
+    const auto found = text.find('\n' + key + ':');
+    if (found == std::string_view::npos) return numbers;
+    text.remove_prefix(found + key.size() + 2);
+    text = text.substr(0, text.find('\n'));
+    for (const char *at = text.data(), *end = at + text.size(); at < end; ++at) {
+        std::uint32_t number = 0;
+        const auto parsed = std::from_chars(at, end, number);
+        if (parsed.ec != std::errc{}) continue;  // white space
+        numbers.push_back(number);
+        at = parsed.ptr;
+    }
+    return numbers;
+}
+
+}  // namespace
+
+std::optional<Identity> identity_of_process(pid_t pid) {
+    constexpr std::size_t status_max = 2 * 1024 * 1024;  // with as many groups as the kernel allows
+    const std::string status = read_file("/proc/" + std::to_string(pid) + "/status", status_max);
+    const auto uids = numbers_after(status, "Uid");
+    const auto gids = numbers_after(status, "Gid");
+    if (uids.empty() || gids.empty()) return std::nullopt;
+    Identity identity;
+    take_local_uid(identity, uids.front());
+    identity.gid = gids.front();
+    identity.groups = numbers_after(status, "Groups");
+    std::vector<gid_t> own = own_groups();
+    std::ranges::sort(own);
+    std::ranges::sort(identity.groups);
+    identity.set_ids = identity.uid != ::geteuid() || identity.gid != ::getegid();
+    identity.set_groups = identity.groups != own;
+    return identity;
+}
 
 Staged<Identity> resolve_identity(const config::Process& process) {
     Identity identity;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,9 @@ struct Identity {
 
 // Looks up now, and may take as long as a directory service does. Numbers are looked up in /etc/passwd only, and need not stand there.
 [[nodiscard]] Staged<Identity> resolve_identity(const config::Process& process);
+
+// As whom the process was started: its real ids, by number, with the name that /etc/passwd has for them. Whatever the
+// process does later to its other ids, and however slow the directory is. Nothing where it cannot be looked at.
+[[nodiscard]] std::optional<Identity> identity_of_process(pid_t pid);
 
 }  // namespace dpsup::io

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <memory>
@@ -59,11 +60,13 @@ std::vector<pid_t> children_of(pid_t parent) {
 
 }  // namespace
 
-bool read_proc_entry(pid_t pid, ProcEntry& entry) {
-    const std::string text = read_file("/proc/" + std::to_string(pid) + "/stat", 4096);
+int look_at_process(pid_t pid, ProcEntry& entry) {
+    std::string text;
+    if (const int error = read_file("/proc/" + std::to_string(pid) + "/stat", 4096, text); error != 0)
+        return error;
     // The name stands in parentheses and may itself hold any character: what counts comes after the last one.
     const auto after_name = text.rfind(')');
-    if (after_name == std::string::npos) return false;
+    if (after_name == std::string::npos) return EIO;
     int parent = 0;
     int group = 0;
     int session = 0;
@@ -72,14 +75,18 @@ bool read_proc_entry(pid_t pid, ProcEntry& entry) {
     if (std::sscanf(text.c_str() + after_name + 1,
                     " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu",
                     &entry.state, &parent, &group, &session, &start) != 5)
-        return false;
+        return EIO;
     entry.start = start;
     if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)
         std::from_chars(text.data() + last + 1, text.data() + text.size(), entry.exit_status);
     entry.pid = pid;
     entry.parent = parent;
     entry.session = session;
-    return true;
+    return 0;
+}
+
+bool read_proc_entry(pid_t pid, ProcEntry& entry) {
+    return look_at_process(pid, entry) == 0;
 }
 
 std::vector<pid_t> all_processes() {

@@ -19,7 +19,10 @@ struct ProcEntry {
     [[nodiscard]] bool ended() const { return state == 'Z' || state == 'X'; }
 };
 
-// False where there is no such process.
+// 0; ESRCH or ENOENT where there is no such process; another errno where nobody can tell.
+[[nodiscard]] int look_at_process(pid_t pid, ProcEntry& entry);
+
+// False where there is no such process, or it cannot be looked at.
 [[nodiscard]] bool read_proc_entry(pid_t pid, ProcEntry& entry);
 
 [[nodiscard]] std::vector<pid_t> all_processes();

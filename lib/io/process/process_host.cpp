@@ -40,6 +40,10 @@ void ProcessHost::end_adoption() {
     implementation_->end_adoption();
 }
 
+bool ProcessHost::queued(ServiceId id, Generation generation) const {
+    return implementation_->queued(id, generation);
+}
+
 std::uint64_t ProcessHost::process_start(ServiceId id) const {
     return implementation_->process_start(id);
 }
@@ -105,10 +109,6 @@ void ProcessHost::tell_all() {
 
 void ProcessHost::resume() {
     implementation_->resume();
-}
-
-std::vector<ServiceId> ProcessHost::unborn() const {
-    return implementation_->unborn();
 }
 
 std::vector<int> ProcessHost::notify_sockets() const {

@@ -55,6 +55,8 @@ struct ProcessHostOptions {
     std::size_t launches_at_once =
         4;                          // prepared and handed to the launching thread; the others wait in order
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
+    // Told when a launch's turn has come, before anything of it can run; within the loop's turn.
+    std::function<void(ServiceId)> launch_begins;
     // In place of the real ones, for tests; called in threads.
     std::function<Staged<pid_t>(LaunchPlan&)> launch;
     std::function<Staged<Identity>(const config::Process&)> resolve;
@@ -78,7 +80,7 @@ struct CommandResult {
 struct AdoptedProcess {
     pid_t pid = 0;            // 0: it was about to be launched
     std::uint64_t start = 0;  // in clock ticks since boot
-    bool unborn = false;      // its launch had not begun, and is made up for
+    bool queued = false;      // its launch had not begun (see launch_begins)
     bool leftover = false;    // there is no record of it: it was found running
 };
 
@@ -115,16 +117,20 @@ public:
     void inherit(std::vector<UniqueFd> notify_sockets);
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
-    // Launched where its main process runs, or has ended as a child of ours that nobody has reaped (then Exited follows,
-    // and says how); else Exited, as unknown, and Emptied once nothing of it is left.
+    // Launched where its main process runs, and Notified with `listening` once its messages are heard; Launched also where
+    // it has ended as a child of ours that nobody has reaped (then Exited follows, and says how); NotLaunched where it had
+    // not come to that; else Exited, as unknown, and Emptied once nothing of it is left. Nothing as long as it cannot be
+    // looked at.
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
     // What runs of the service of that name though it is not `known`, the main process on record: its oldest process that
-    // leads a session. Nothing where the main process on record runs, or there is none such. To be asked before adopt().
+    // leads a session. Nothing where the main process on record runs or cannot be looked at, or there is none such. To be
+    // asked before adopt().
     [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
                                                               const AdoptedProcess& known) const;
 
-    // Kills whatever an earlier daemon left in cgroup_root and nobody has adopted. Waits for it for two seconds at most.
+    // Kills whatever an earlier daemon left and nobody has adopted. Waits for it for two seconds at most; what lives on
+    // keeps its service from being launched.
     void end_adoption();
 
     // Nothing happens where the generation does not run. A launch that is still queued is cancelled: Emptied.
@@ -146,8 +152,9 @@ public:
     void forget(ServiceId id);
 
     // Runs a command as the service's user, with its environment, limits and working directory, in a cgroup
-    // of its own below the service's. Calls back exactly once, soon after `timeout` at the latest, also where
-    // the command cannot be killed; that nothing of it is left is told by `gone`. Leftovers are killed.
+    // of its own below the service's; refused while it is not known as whom the service runs. Calls back exactly
+    // once, soon after `timeout` at the latest, also where the command cannot be killed; that nothing of it is left
+    // is told by `gone`. Leftovers are killed.
     CommandNumber run_in_service(ServiceId id, std::vector<std::string> command, Duration timeout,
                                  CommandCallback callback, CommandProgress progress = {});
     // Kills it, or takes its turn away. Answered as ever.
@@ -165,11 +172,11 @@ public:
     void hold_exits();
     void tell_all();
     void resume();
-    // Launches that have not begun.
-    [[nodiscard]] std::vector<ServiceId> unborn() const;
     // Of what runs, for inherit() in the program that comes after.
     [[nodiscard]] std::vector<int> notify_sockets() const;
 
+    // Whether the launch of this instance still waits for its turn, or has not been asked for.
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     // Of the main process, in clock ticks since boot. 0: nothing runs.
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     // Copies of the listening sockets of an adopted main process. None: nothing runs, or we may not look into it (that

@@ -6,6 +6,7 @@
 //
 // `queued` includes the time in which its user is looked up. A stop takes the turn away from what is queued, or still
 // waits for the launching thread; what is asked of an instance whose child is about to be born is done once it runs.
+// What an earlier daemon launched is adopted through `launching` as well: it is left once it is known what runs.
 // `ending` is left only when nothing of the service runs any more; then Emptied is told. A kill while nothing
 // is known to run goes through `ending` too, so that leftovers of any generation end as those of the last one
 // do.
@@ -13,8 +14,10 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -52,6 +55,7 @@ public:
     [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
                                                               const AdoptedProcess& known) const;
     void end_adoption();
+    [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     [[nodiscard]] std::vector<UniqueFd> listening_sockets(ServiceId id) const;
     void send_signal(ServiceId id, Generation generation, int signal, bool whole_tree);
@@ -70,7 +74,6 @@ public:
     void kill_launching() { worker_.kill_children(); }
     void hold_exits() { reaper_.hold(); }
     void resume();
-    [[nodiscard]] std::vector<ServiceId> unborn() const;
     [[nodiscard]] std::vector<int> notify_sockets() const;
     void flush();
     [[nodiscard]] std::string status_text(ServiceId id) const;
@@ -82,12 +85,12 @@ private:
         int number = 0;
         bool whole_tree = false;
     };
+    using Timer = std::unique_ptr<boost::asio::steady_timer>;
     struct Entry {
         Phase phase = Phase::idle;
         bool kill_asked = false;  // whoever is left is to be killed again whenever something has ended
         bool spoof_warned = false;
         bool main_pid_warned = false;
-        bool identity_asked = false;  // of an adopted instance, and not answered
         pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
         pid_t launched_pid = 0;  // until it is reaped
         Reaper::Watch launched;
@@ -104,6 +107,8 @@ private:
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
+        Timer look_again;                         // adopted: at what could not be looked at or up
+        Timer open_again;                         // adopted: its notify socket
         std::unique_ptr<ForeignProcess> foreign;  // the main process, where it is no child of ours
         [[nodiscard]] const std::string& leaf() const { return config->name; }
     };
@@ -136,6 +141,7 @@ private:
     void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
     void signal_now(Entry& entry, const Signal& signal);
+    void kill_all(Entry& entry);
     void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
     [[nodiscard]] std::string socket_path(const Entry& entry) const;
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
@@ -154,15 +160,28 @@ private:
     [[nodiscard]] bool may_speak(Entry& entry, const NotifySender& sender);
     [[nodiscard]] bool change_main(ServiceId id, Entry& entry, pid_t pid);
     void forget_main(Entry& entry);
-    [[nodiscard]] pid_t hold_adopted(const std::string& leaf, const AdoptedProcess& process,
-                                     UniqueFd& held) const;
+    // A process of an earlier daemon that is held; a child of ours needs no holding.
+    struct Held {
+        pid_t pid = 0;  // 0: it is gone
+        int error = 0;  // else: it could not be looked at
+    };
+    void settle_adoption(ServiceId id, Entry& entry, const AdoptedProcess& process, Duration pause);
+    void adopt_later(ServiceId id, Entry& entry, const AdoptedProcess& process, Duration pause, int error);
+    void try_again(Timer& timer, ServiceId id, const Entry& entry, Duration pause,
+                   std::function<void(Entry&)> what);
     void take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held);
-    void inherit_notify(ServiceId id, Entry& entry);
+    [[nodiscard]] Held hold_adopted(const std::string& leaf, const AdoptedProcess& process,
+                                    UniqueFd& held) const;
+    [[nodiscard]] Held hold_leader(const std::string& leaf, UniqueFd& held) const;
+    [[nodiscard]] static Held hold_if_it_runs(const AdoptedProcess& process, UniqueFd& held);
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
     void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
-    void learn_identity(ServiceId id, Entry& entry);
-    void resume_notify(ServiceId id, Generation generation, const Identities::Answer& identity);
+    void inherit_notify(ServiceId id, Entry& entry);
+    void resume_identity(ServiceId id, Entry& entry);
+    void look_up_again(ServiceId id, const Entry& entry, Duration pause);
+    void looked_up_again(ServiceId id, Entry& entry, Duration pause, const Identities::Answer& identity);
+    void resume_notify(ServiceId id, Entry& entry, Duration pause);
 
     boost::asio::io_context& context_;
     ProcessHostOptions options_;

@@ -2,8 +2,8 @@
 // signal or kill them all. Two ways: cgroups (cgroup_tree.hpp), and descendants where there is no cgroup v2
 // (descendant_tree.hpp).
 //
-// A leaf names a tree: "postgres" is the service's, "postgres/run.7" that of one command run beside it. The
-// service's tree includes those of its commands.
+// A leaf names a tree: "postgres" is the service's, "postgres/dpsup-run.7" that of one command run beside
+// it. The service's tree includes those of its commands. Whatever else lies in it the service made itself.
 #pragma once
 
 #include <sys/types.h>
@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/model.hpp"
@@ -18,6 +19,9 @@
 #include "io/unique_fd.hpp"
 
 namespace dpsup::io {
+
+// The names of commands' trees, within that of their service, begin so.
+inline constexpr std::string_view command_prefix = "dpsup-run.";
 
 // Where a child is to be born; both empty without cgroups.
 struct Placement {

@@ -80,6 +80,8 @@ Staged<LaunchJob> Starter::prepare_command(ProcessTree& tree, const std::string&
 
 Staged<LaunchJob> Starter::prepare(ProcessTree& tree, const Wanted& wanted, UniqueFd output) {
     const config::Process& process = wanted.service.process;
+    if (!wanted.identity)
+        return stage_failed("user", 0, "it is not known yet as whom " + wanted.service.name + " runs");
     auto variables = build_environment(process, *wanted.identity);
     if (!variables) return tl::unexpected(variables.error());
     for (const auto& [name, value] : wanted.extra) (*variables)[name] = value;

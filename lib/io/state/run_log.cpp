@@ -32,16 +32,9 @@ constexpr const char* error_code = "runs_not_recorded";
 Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     RunLog log(std::move(path), std::move(boot_id));
     if (Result<void> read = log.read(); !read) return tl::unexpected(read.error());
-    for (const auto& [name, found] : log.found_) {
-        RunRecord record = found;
-        record.unborn = false;
-        log.set(name, record);
-    }
+    for (const auto& [name, found] : log.found_) log.set(name, found);
     // Always anew: what is damaged goes, and appending begins at the end of a line.
-    // Where there is no room, the first flush tells.
-    const bool written = log.flush().has_value();
-    // Believed only by whoever has struck it out: whoever comes next must not launch it once more.
-    for (auto& [name, found] : log.found_) found.unborn = found.unborn && written;
+    static_cast<void>(log.flush());  // where there is no room, the next flush tells
     return log;
 }
 

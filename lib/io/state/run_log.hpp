@@ -4,7 +4,7 @@
 //
 // A line is a checksum and a JSON object; the last line of a name is the valid one. A line that is cut off or damaged is
 // left out: the worst that follows is that what runs is not known, never that something else is taken for it (whoever
-// adopts compares start time and cgroup too).
+// adopts compares the start time too).
 //
 // Memory holds no records, only where the last line of each name stands: a host may have thousands of services.
 #pragma once
@@ -12,12 +12,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/result.hpp"
+#include "core/supervise/policy.hpp"
 #include "core/supervise/snapshot.hpp"
 #include "io/clock.hpp"
 #include "io/unique_fd.hpp"
@@ -27,9 +30,16 @@ namespace dpsup::io {
 struct RunRecord {
     core::Snapshot snapshot;
     std::uint64_t process_start =
-        0;                    // of the main process, in clock ticks since boot (proc(5)); 0: not known
+        0;  // of the main process, in clock ticks since boot (proc(5)); 0: not known
+    // Where in its log file the output of this instance begins; none: it writes to none, or no log probe asks.
+    std::optional<std::uint64_t> output_offset;
     std::string cgroup_root;  // below which its cgroup lies; empty: it has none
-    bool unborn = false;  // pid 0: its launch has certainly not begun. So said only right before a re-exec
+    bool queued = false;      // its launch has not begun
+    std::string definition;   // with which its last instance was launched; empty: not known
+    // How it is to be stopped, for whoever finds it running and not configured any more.
+    int stop_signal = core::Policy{}.stop_signal;
+    Duration stop_timeout = core::Policy{}.stop_timeout;
+    std::vector<std::string> depends_on;
 
     bool operator==(const RunRecord&) const = default;
 };

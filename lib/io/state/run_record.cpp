@@ -78,6 +78,18 @@ public:
         else
             into = std::string(value->get_string());
     }
+    void texts(std::string_view key, std::vector<std::string>& into) const {
+        const json::value* value = find(key);
+        const json::array* array = value == nullptr ? nullptr : value->if_array();
+        if (array == nullptr) good_ = false;
+        for (std::size_t i = 0; array != nullptr && i < array->size(); ++i) {
+            const json::string* one = (*array)[i].if_string();
+            if (one == nullptr)
+                good_ = false;
+            else
+                into.emplace_back(*one);
+        }
+    }
     // `last`: the highest of the enumerators, which count from 0.
     template <class Enum>
     void enumerator(std::string_view key, Enum last, Enum& into) const {
@@ -117,10 +129,23 @@ core::RunSnapshot decode_instance(const json::value* value, bool& good) {
     reader.flag("was_ready", run.was_ready);
     reader.flag("notified", run.notified_ready);
     reader.number("verdicts", run.verdicts);
-    // Whatever came later than version 0.1.0's first records may be missing.
     if (reader.find("start_deadline") != nullptr) reader.instant("start_deadline", run.start_deadline);
     if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
     return run;
+}
+
+// Those that the first records of this version did not have.
+void decode_later_fields(const Reader& reader, RunRecord& record) {
+    if (reader.find("output_offset") != nullptr)
+        reader.number("output_offset", record.output_offset.emplace());
+    if (reader.find("queued") != nullptr) reader.flag("queued", record.queued);
+    if (reader.find("definition") != nullptr) reader.text("definition", record.definition);
+    if (reader.find("stop_signal") == nullptr) return;
+    std::int64_t stop_timeout = 0;
+    reader.number("stop_signal", record.stop_signal);
+    reader.number("stop_timeout", stop_timeout);
+    reader.texts("depends_on", record.depends_on);
+    record.stop_timeout = Duration(stop_timeout);
 }
 
 RunRecord decode_record(const json::value* value, bool& good) {
@@ -139,7 +164,7 @@ RunRecord decode_record(const json::value* value, bool& good) {
     reader.flag("restart_when_back", snapshot.restart_when_back);
     reader.number("process_start", record.process_start);
     reader.text("cgroup_root", record.cgroup_root);
-    if (reader.find("unborn") != nullptr) reader.flag("unborn", record.unborn);
+    decode_later_fields(reader, record);
     if (const json::value* exit = reader.find("last_exit")) snapshot.last_exit = decode_exit(exit, good);
     if (const json::value* run = reader.find("run")) snapshot.run = decode_instance(run, good);
     return record;
@@ -151,19 +176,25 @@ std::string encode_run(const std::string& name, const RunRecord* record) {
     json::object line{{"name", name}};
     if (record != nullptr) {
         const core::Snapshot& snapshot = record->snapshot;
-        json::object object{{"state", static_cast<int>(snapshot.state)},
-                            {"since", ns(snapshot.since)},
-                            {"reason", snapshot.reason},
-                            {"generation", snapshot.generation.value},
-                            {"restarts", snapshot.restarts},
-                            {"attempt", snapshot.attempt},
-                            {"retry_at", ns(snapshot.retry_at)},
-                            {"restart_wanted", snapshot.restart_wanted},
-                            {"restart_cause", snapshot.restart_cause},
-                            {"restart_when_back", snapshot.restart_when_back},
-                            {"process_start", record->process_start},
-                            {"cgroup_root", record->cgroup_root}};
-        if (record->unborn) object["unborn"] = true;
+        json::object object{
+            {"state", static_cast<int>(snapshot.state)},
+            {"since", ns(snapshot.since)},
+            {"reason", snapshot.reason},
+            {"generation", snapshot.generation.value},
+            {"restarts", snapshot.restarts},
+            {"attempt", snapshot.attempt},
+            {"retry_at", ns(snapshot.retry_at)},
+            {"restart_wanted", snapshot.restart_wanted},
+            {"restart_cause", snapshot.restart_cause},
+            {"restart_when_back", snapshot.restart_when_back},
+            {"process_start", record->process_start},
+            {"cgroup_root", record->cgroup_root},
+            {"queued", record->queued},
+            {"definition", record->definition},
+            {"stop_signal", record->stop_signal},
+            {"stop_timeout", record->stop_timeout.count()},
+            {"depends_on", json::array(record->depends_on.begin(), record->depends_on.end())}};
+        if (record->output_offset) object["output_offset"] = *record->output_offset;
         if (snapshot.last_exit) object["last_exit"] = encode_exit(*snapshot.last_exit);
         if (snapshot.run) object["run"] = encode_instance(*snapshot.run);
         line["record"] = std::move(object);

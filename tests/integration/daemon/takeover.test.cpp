@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 
 #include "daemon.hpp"
@@ -28,6 +29,12 @@ bool runs(pid_t pid) {
 long starts_in(const std::string& path) {
     const std::vector<Record> records = records_of(path);
     return std::ranges::count(records, "start", &Record::event);
+}
+
+bool forget_applied(const Daemon& daemon) {
+    for (const auto& file : std::filesystem::directory_iterator(daemon.path("run")))
+        if (file.path().filename().string().starts_with("applied-")) return std::filesystem::remove(file);
+    return false;
 }
 
 class Takeover : public ::testing::TestWithParam<bool> {
@@ -93,6 +100,41 @@ notify = true
     crash(daemon);
     write_file(daemon.path("go"), "");
     EXPECT_TRUE(eventually([&] { return daemon.explain("a")["status_text"].text() == "still here"; }));
+}
+
+// The line that a log probe wants is written once, and nobody writes it again for a new daemon.
+TEST_P(Takeover, KnowsWhatALogProbeHasSeen) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@ say READY-TO-SERVE"
+healthcheck = { log = "READY-TO-SERVE", interval = "50ms", retries = 1 }
+)",
+                  options());
+    ASSERT_TRUE(daemon.reaches("a", "ready"));
+    const auto pid = daemon.status("a")["pid"].number();
+    crash(daemon);
+    EXPECT_TRUE(eventually([&] { return daemon.explain("a")["probes"].items()[0]["detail"].text() != ""; }));
+    EXPECT_THAT(daemon.explain("a")["probes"].items()[0]["detail"].text(), HasSubstr("seen"));
+    EXPECT_EQ(daemon.status("a")["state"].text(), "ready");
+    EXPECT_EQ(daemon.status("a")["pid"].number(), pid);
+}
+
+// Written before the takeover, looked for after it: it stands behind where the instance's output began.
+TEST_P(Takeover, FindsALineThatWasWrittenWhileNobodyLooked) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@ wait-for @DIR@/go say READY-TO-SERVE record @DIR@/said a"
+readiness = { log = "READY-TO-SERVE", interval = "50ms" }
+)",
+                  options());
+    ASSERT_TRUE(eventually([&] { return daemon.status("a")["pid"].number() > 0; }));
+    const auto pid = daemon.status("a")["pid"].number();
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    write_file(daemon.path("go"), "");
+    ASSERT_TRUE(eventually([&] { return starts_in(daemon.path("said")) == 1; }));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    EXPECT_TRUE(daemon.reaches("a", "ready"));
+    EXPECT_EQ(daemon.status("a")["pid"].number(), pid);
 }
 
 TEST_P(Takeover, SeesWhatEndedMeanwhile) {
@@ -258,6 +300,78 @@ env_file = ["@DIR@/b.env"]
     daemon.relaunch();
     EXPECT_TRUE(daemon.reaches("new", "ready"));
     EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U);
+}
+
+// Without the record of what was applied the files count, also for what runs already.
+TEST_P(Takeover, RestartsWhatWasLaunchedFromAnotherDefinition) {
+    const std::string before = "[service.a]\ncommand = \"@ACTOR@\"\n[service.b]\ncommand = \"@ACTOR@\"\n";
+    Daemon daemon(before, options());
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    const auto a = daemon.status("a")["pid"].number();
+    const auto b = daemon.status("b")["pid"].number();
+    daemon.configure(before + "environment = { WORD = \"new\" }\nstop_timeout = \"7s\"\n");
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    ASSERT_TRUE(forget_applied(daemon));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    EXPECT_TRUE(eventually([&] {
+        const Json now = daemon.status("b");
+        return now["state"].text() == "ready" && now["pid"].number() != b;
+    }));
+    EXPECT_THAT(daemon.story("b"), HasSubstr("its configuration changed while dpsupd was away"));
+    EXPECT_EQ(daemon.status("a")["pid"].number(), a);
+    EXPECT_EQ(daemon.ctl_json({"plan"})["operations"].size(), 0U);
+    crash(daemon);
+    EXPECT_EQ(daemon.status("a")["pid"].number(), a);
+    EXPECT_EQ(daemon.status("b")["restarts"].number(), 1) << "once is enough";
+}
+
+// Its configuration is gone, and with it nobody knows its user or its probes; but how to stop it is on record.
+TEST_P(Takeover, StopsInOrderWhatIsNotConfiguredAnyMore) {
+    Daemon daemon(R"([service.db]
+command = "@ACTOR@ record @DIR@/record db"
+stop_signal = "INT"
+stop_timeout = "30s"
+[service.web]
+command = ["@ACTOR@", "record", "@DIR@/record", "web"]
+depends_on = ["db"]
+)",
+                  options());
+    ASSERT_TRUE(daemon.all_reach({"ready"}));
+    const auto db = static_cast<pid_t>(daemon.status("db")["pid"].number());
+    const auto web = static_cast<pid_t>(daemon.status("web")["pid"].number());
+    daemon.configure("[service.other]\ncommand = \"@ACTOR@\"\n");
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    ASSERT_TRUE(forget_applied(daemon));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(eventually([&] { return !runs(db) && !runs(web); }));
+    const std::vector<Record> records = records_of(daemon.path("record"));
+    EXPECT_GT(time_of(records, "stop", "web"), 0) << "it was killed";
+    EXPECT_GT(time_of(records, "stop", "db"), time_of(records, "stop", "web"));
+    EXPECT_TRUE(daemon.reaches("other", "ready"));
+    EXPECT_TRUE(eventually([&] { return daemon.ctl_json({"status"})["services"].size() == 1U; }));
+    const std::string kept = read_file(daemon.path("run/runs"));
+    crash(daemon);
+    EXPECT_EQ(daemon.ctl_json({"status"})["services"].size(), 1U) << kept;
+}
+
+// Of hundreds only a few are under way at a time; for the others it was no failure.
+TEST_P(Takeover, LaunchesThoseWhoseTurnHadNotCome) {
+    std::string text;
+    for (int i = 0; i < 150; ++i)
+        text += "[service.s" + std::to_string(i) + "]\ncommand = \"sleep 1000\"\nrestart = \"no\"\n";
+    Daemon daemon(text, options(), Daemon::Prepared{});
+    daemon.launch();
+    ASSERT_TRUE(eventually([&] { return daemon.text("run/runs").find("s149") != std::string::npos; }));
+    crash(daemon);
+    EXPECT_TRUE(daemon.until("those that were not under way run", [](const Daemon::States& states) {
+        const auto ready =
+            std::ranges::count_if(states, [](const auto& one) { return one.second.state == "ready"; });
+        return ready >= 140;  // what was being launched at that moment may or may not have been born
+    }));
 }
 
 INSTANTIATE_TEST_SUITE_P(Daemon, Takeover, ::testing::Bool(),

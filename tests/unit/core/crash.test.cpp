@@ -37,6 +37,38 @@ TEST(Crash, IsSurvivedByAWellServiceUntilAProbeSaysOtherwise) {
     EXPECT_EQ(scene.state("a"), "unhealthy");
 }
 
+// What it said meanwhile met nobody, and until the world listens again it says all in vain.
+TEST(Crash, CountsTheWatchdogFromWhereItIsHeardAgain) {
+    Scene scene({service("a").notifies().watched(10s)});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.crash();
+    scene.launched("a");
+    EXPECT_EQ(scene.wait(1min), "") << "nobody listens";
+    scene.says("a", {.listening = true, .extend_timeout = {}, .main_pid = {}});
+    EXPECT_EQ(scene.wait(9s), "");
+    scene.pings("a");
+    EXPECT_EQ(scene.wait(9s), "");
+    EXPECT_EQ(scene.wait(1s), "signal a 15");
+}
+
+TEST(Crash, ArmsNoWatchdogOfWhomNobodyHears) {
+    Scene scene({service("a").notifies().watched(10s).probed(probe(ProbeRole::readiness, alert))});
+    scene.begin();
+    scene.launched("a");
+    scene.says_ready("a");
+    scene.crash();
+    scene.launched("a");
+    scene.wait(1s);
+    scene.passed("a");
+    EXPECT_EQ(scene.state("a"), "ready");
+    EXPECT_EQ(scene.wait(15s).find("signal"), std::string::npos);
+    scene.change(service("a").notifies().watched(5s).probed(probe(ProbeRole::readiness, alert)),
+                 Change::update);
+    EXPECT_EQ(scene.wait(15s).find("signal"), std::string::npos);
+}
+
 // The world says what became of it; whoever was launched meanwhile is not launched again.
 TEST(Crash, DuringALaunchAsksWhatBecameOfIt) {
     for (const bool born : {true, false}) {
@@ -52,6 +84,30 @@ TEST(Crash, DuringALaunchAsksWhatBecameOfIt) {
             EXPECT_EQ(scene.state("a"), "backoff");
         }
     }
+}
+
+// Of hundreds that are to be launched only a few are under way at a time.
+TEST(Crash, LaunchesAtOnceWhoseTurnHadNotCome) {
+    Scene scene({service("a").restarts(RestartWhen::never), service("b").delays(1s, 1min)});
+    scene.begin();
+    scene.launched("b");
+    scene.ended("b", 1);
+    EXPECT_EQ(scene.wait(1s), "launch b");
+    scene.launch_failed("b");
+    EXPECT_EQ(scene.wait(2s), "launch b");
+    EXPECT_EQ(scene.crash(), "adopt a; adopt b");
+    EXPECT_EQ(scene.told("a", 1, NotLaunched{}), "launch a");
+    EXPECT_EQ(scene.told("b", 3, NotLaunched{}), "launch b");
+    EXPECT_EQ(scene.service_named("a").restarts, 0U);
+    EXPECT_EQ(scene.service_named("b").restarts, 2U);
+    EXPECT_EQ(scene.service_named("b").attempt, 2U) << "it neither failed nor succeeded";
+    EXPECT_EQ(scene.told("a", 1, NotLaunched{}), "");
+    EXPECT_EQ(scene.states(), "a starting, b starting");
+
+    scene.crash();
+    scene.stop({"a"});
+    EXPECT_EQ(scene.told("a", 2, NotLaunched{}), "");
+    EXPECT_EQ(scene.state("a"), "stopped");
 }
 
 TEST(Crash, DuringAStopGoesOnWithIt) {

@@ -57,6 +57,16 @@ TEST_F(LogProbing, LooksOnlyAtThisInstancesOutput) {
     EXPECT_TRUE(is(look("ready", 0, 8), ProbeOutcome::passed));
 }
 
+TEST_F(LogProbing, WhatAnEarlierDaemonHasSeenStaysSeen) {
+    runner->resume_passed(ServiceId{1}, Generation{7}, 0, {"ready"});
+    const auto seen = look("ready", 0, 7);
+    EXPECT_TRUE(is(seen, ProbeOutcome::passed));
+    EXPECT_EQ(seen.detail, "seen before dpsupd was started anew");
+    EXPECT_TRUE(is(look("steady", 0, 7), ProbeOutcome::failed)) << "another pattern";
+    runner->resume_passed(ServiceId{1}, Generation{7}, 0, {"ready"});
+    EXPECT_TRUE(is(look("ready", 0, 8), ProbeOutcome::failed)) << "another instance";
+}
+
 TEST_F(LogProbing, ReadsEachByteOnce) {
     write("ready\n");
     EXPECT_TRUE(is(look("x"), ProbeOutcome::failed));

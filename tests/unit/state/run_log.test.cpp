@@ -14,6 +14,7 @@
 #include <sstream>
 #include <vector>
 
+#include "io/state/record_file.hpp"
 #include "io/state/run_record.hpp"
 
 namespace dpsup::io {
@@ -42,9 +43,15 @@ RunRecord some_record(std::uint64_t generation) {
     run.verdicts = ~0ULL;
     run.pid = 4'000'000;
     run.launched_at = Instant(4s);
+    record.output_offset = 1ULL << 40U;
     run.exit = core::Exited{.kind = core::ExitKind::exited, .code = 3, .out_of_memory = true};
     record.cgroup_root = "/sys/fs/cgroup/dpsup";
     record.process_start = 123'456'789'012;
+    record.stop_signal = 2;
+    record.stop_timeout = 3min;
+    record.depends_on = {"a", "b \"quoted\""};
+    record.queued = true;
+    record.definition = "0123456789abcdef";
     return record;
 }
 
@@ -93,19 +100,6 @@ TEST_F(RunLogTest, ReadsBackTheLastOfEachName) {
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
-// Whoever reads that a launch has not begun launches it: the next one must not do so again.
-TEST_F(RunLogTest, TellsOnceThatALaunchHadNotBegun) {
-    RunRecord unborn = some_record(1);
-    unborn.unborn = true;
-    {
-        RunLog log = open();
-        log.set("a", unborn);
-        ASSERT_TRUE(log.flush());
-    }
-    EXPECT_EQ(open().take_found(), (RunRecords{{"a", unborn}}));
-    EXPECT_EQ(open().take_found(), (RunRecords{{"a", some_record(1)}}));
-}
-
 TEST_F(RunLogTest, TellsBeforehandWhetherItWouldBeUnderstood) {
     EXPECT_TRUE(RunLog::check(path_, "boot-a")) << "nothing is there";
     {
@@ -124,6 +118,23 @@ TEST_F(RunLogTest, TellsBeforehandWhetherItWouldBeUnderstood) {
     const std::string before = content();
     EXPECT_FALSE(RunLog::check(path_, "boot-a"));
     EXPECT_EQ(content(), before) << "it only looks";
+}
+
+// As the first records of this version were.
+TEST_F(RunLogTest, ReadsRecordsWithoutTheFieldsThatCameLater) {
+    const std::string old = checked_line(
+        R"({"name":"a","record":{"state":3,"since":5,"reason":"runs","generation":4,"restarts":1,)"
+        R"("attempt":0,"retry_at":9,"restart_wanted":false,"restart_cause":"",)"
+        R"("restart_when_back":false,"process_start":77,"cgroup_root":"/x","run":{"phase":1,)"
+        R"("cause":0,"end_reason":"","pid":12,"launched_at":5,"ended_at":9,"kill_at":9,)"
+        R"("was_ready":true,"notified":false,"verdicts":0}}})");
+    const std::optional<NamedRun> run = decode_run(old.substr(0, old.size() - 1));
+    ASSERT_TRUE(run && run->record);
+    EXPECT_EQ(run->record->process_start, 77U);
+    EXPECT_EQ(run->record->snapshot.run->start_deadline, instant_never);
+    EXPECT_FALSE(run->record->queued);
+    EXPECT_EQ(run->record->definition, "");
+    EXPECT_EQ(run->record->stop_timeout, 10s);
 }
 
 TEST_F(RunLogTest, IsWorthNothingInAnotherBoot) {
@@ -175,8 +186,11 @@ TEST_F(RunLogTest, IsReadAsTheFirstVersionWroteIt) {
         "\n");
     RunLog log = open();
     EXPECT_EQ(log.damaged(), 0U);
-    RunRecord first = some_record(1);
-    first.snapshot.run->start_deadline = instant_never;  // came later
+    RunRecord first;  // what came later is as it is by default
+    first.snapshot = some_record(1).snapshot;
+    first.snapshot.run->start_deadline = instant_never;
+    first.process_start = some_record(1).process_start;
+    first.cgroup_root = some_record(1).cgroup_root;
     EXPECT_EQ(log.take_found(), (RunRecords{{"a", first}, {"b", RunRecord{}}}));
 }
 
