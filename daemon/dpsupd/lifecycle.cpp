@@ -11,6 +11,8 @@
 #include "base/units.hpp"
 #include "io/clock.hpp"
 #include "io/reexec.hpp"
+#include "io/signal_mask.hpp"
+#include "io/systemd/manager_bus.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -104,20 +106,19 @@ void Lifecycle::reload() {
 }
 
 void Lifecycle::ask_why(const std::string& signal) {
-    if (!by_systemd_) return carry_out(core::judge_end(false, std::nullopt), signal);
+    if (!by_systemd_) return carry_out(core::judge_end(false, std::nullopt, false), signal);
     phase_ = Phase::asking;
     unit_.ask([this, signal](const Result<core::UnitAnswer>& answer) {
         if (!answer) log_warning(answer.error().message);
-        carry_out(core::judge_end(true, answer ? std::optional(*answer) : std::nullopt), signal);
+        carry_out(
+            core::judge_end(true, answer ? std::optional(*answer) : std::nullopt, io::now() < leave_until_),
+            signal);
     });
 }
 
 void Lifecycle::carry_out(const core::EndVerdict& verdict, const std::string& signal) {
     const std::string why = signal + ": " + verdict.reason;
-    if (verdict.services == core::EndVerdict::Services::stop) {
-        if (io::now() < leave_until_) return leave(why + ", as dpsupctl daemon stop --leave-services asked");
-        return begin_stop(why);
-    }
+    if (verdict.services == core::EndVerdict::Services::stop) return begin_stop(why);
     if (!verdict.clear)
         log_warning(
             "it is not clear that the services are to stop, so they go on; to stop them: systemctl stop "
@@ -153,6 +154,7 @@ void Lifecycle::stop_as_asked(const control::DaemonStop& request, bool by_unit, 
 
 void Lifecycle::could_not_stop_unit(const Error& error, const StopReply& reply) {
     phase_ = Phase::running;
+    if (error.code != io::systemd_no_answer) leave_until_ = {};  // else it may yet do what it was asked
     reply(fail("refused", "systemd would start dpsupd again: " + error.message,
                "try, as root: systemctl stop dpsupd, which stops all services too"));
     if (!signal_meanwhile_.empty()) ask_why(signal_meanwhile_);

@@ -13,6 +13,7 @@
 #include "config/load.hpp"
 #include "daemon.hpp"
 #include "io/reexec.hpp"
+#include "io/signal_mask.hpp"
 #include "io/standard_descriptors.hpp"
 #include "takeover_check.hpp"
 

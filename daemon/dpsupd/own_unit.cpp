@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/units.hpp"
+#include "io/systemd/manager_bus.hpp"
 #include "io/systemd/own_unit.hpp"
 
 namespace dpsup {
@@ -42,7 +43,8 @@ void OwnUnit::in_time(Duration patience, std::function<Result<Value>()> ask,
     question->deadline.expires_after(patience);
     question->deadline.async_wait([question, patience](const boost::system::error_code& cancelled) {
         if (cancelled) return;
-        question->tell(fail("no_systemd", "ask systemd: no answer within " + format_duration(patience)));
+        question->tell(
+            fail(io::systemd_no_answer, "ask systemd: no answer within " + format_duration(patience)));
     });
 }
 

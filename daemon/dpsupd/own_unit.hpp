@@ -16,7 +16,7 @@ class OwnUnit {
 public:
     explicit OwnUnit(boost::asio::io_context& context) : context_(context), workers_(context, threads_max) {}
 
-    // Calls back once, on the loop. Fails with "no_systemd" where no answer comes in time: two seconds.
+    // Calls back once, on the loop. Fails with io::systemd_no_answer where none comes in time: two seconds.
     void ask(std::function<void(const Result<core::UnitAnswer>&)> answered);
     // Has systemd stop it, with its sockets: ten seconds. False: it is none of systemd's.
     void stop(std::function<void(const Result<bool>&)> answered);

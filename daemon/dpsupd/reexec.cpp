@@ -10,6 +10,7 @@
 #include "io/clock.hpp"
 #include "io/http/server.hpp"
 #include "io/reexec.hpp"
+#include "io/signal_mask.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
 #include "takeover_check.hpp"

@@ -1,10 +1,11 @@
 #include "io/log_queue.hpp"
 
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <utility>
+
+#include "io/signal_mask.hpp"
 
 namespace dpsup::io {
 
@@ -18,9 +19,7 @@ struct LogQueue::State {
     State(std::size_t most, TellDropped tell) : bytes_max(most), tell_dropped(std::move(tell)) {}
 
     void work() {
-        sigset_t all;
-        sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        block_signals();
         std::unique_lock lock(mutex);
         for (;;) {
             awake.wait(lock, [this] { return closing || !queued.empty(); });

@@ -59,18 +59,6 @@ std::string own_program_path() {
     return path;
 }
 
-void block_signals() {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
-}
-
-void unblock_signals() {
-    sigset_t none;
-    sigemptyset(&none);
-    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-}
-
 int execute(const std::string& program, const std::vector<std::string>& arguments, const Handover& handover,
             const std::function<void()>& keep_descriptors) {
     std::vector<char*> pointers;

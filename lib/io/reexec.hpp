@@ -25,11 +25,6 @@ struct Handover {
 // runs. Absolute; for the start of main().
 [[nodiscard]] std::string own_program_path();
 
-// Blocks all signals of this thread, so that none ends the program that comes after: they wait for it. Both for the one
-// thread that the kernel gives signals of the process to.
-void block_signals();
-void unblock_signals();
-
 // Does not come back where it succeeds: then all other threads are gone, and of the descriptors those that
 // `keep_descriptors` has opened are left. Else it changes nothing, and returns errno.
 [[nodiscard]] int execute(const std::string& program, const std::vector<std::string>& arguments,

@@ -57,7 +57,8 @@ struct RunBook {
     bool never_ran = false;
     bool notified = false;
     bool was_ready = false;
-    bool signalled = false;  // this daemon has sent the stop signal to what it knew to run
+    bool signal_told = false;  // the world has told that the stop signal was sent
+    bool signalled = false;    // this daemon has sent the stop signal to what it knew to run
     std::optional<core::Exited> exit;
     Instant exit_at{};
     std::optional<Instant> stopped_at;  // the first stop signal or SIGKILL that the core sent by itself

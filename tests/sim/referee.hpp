@@ -68,6 +68,7 @@ private:
     void note_fact(Account& account, const core::Launched& fact, Instant now);
     void note_fact(Account& account, const core::LaunchFailed& fact, Instant now);
     void note_fact(Account& account, const core::NotLaunched& fact, Instant now);
+    void note_fact(Account& account, const core::Signaled& fact, Instant now);
     void note_fact(Account& account, const core::Notified& fact, Instant now);
     void note_fact(Account& account, const core::Exited& fact, Instant now);
     void note_fact(Account& account, const core::Emptied& fact, Instant now);

@@ -71,6 +71,10 @@ void Referee::note_fact(Account& account, const core::NotLaunched&, Instant now)
     instance_ended(account, now);
 }
 
+void Referee::note_fact(Account& account, const core::Signaled&, Instant) {
+    account.run->signal_told |= account.run->stopped_at && !account.run->killed_at;
+}
+
 void Referee::note_fact(Account& account, const core::Notified& fact, Instant now) {
     auto& run = *account.run;
     run.notified |= fact.ready;
@@ -345,7 +349,7 @@ void Referee::take_over(Account& account, Instant now) {
         probe.counted_at = {};
     }
     run.sequences.clear();
-    run.signalled = false;
+    run.signalled = run.signal_told;
     if (account.policy.kind == Kind::service) run.start_from = now;
     run.pinged_at = now;
     if (run.killed_at) run.killed_at = now;

@@ -24,6 +24,7 @@ struct FactText {
     }
     std::string operator()(const core::LaunchFailed& fact) const { return "launch failed at " + fact.stage; }
     std::string operator()(const core::NotLaunched&) const { return "was not launched"; }
+    std::string operator()(const core::Signaled&) const { return "was signalled"; }
     std::string operator()(const core::Notified& fact) const {
         std::string text = "notified";
         if (fact.ready) text += " READY";

@@ -196,8 +196,9 @@ void World::crash() {
 void World::perform(ServiceId service, Generation generation, const core::SendSignal& signal) {
     if (random_.chance(faults_.signal_lost)) return;
     auto* instance = find(service, generation);
-    if (instance && instance->main != Main::pending)
-        heed(service, *instance, signal.signal, signal.whole_tree);
+    if (!instance || instance->main == Main::pending) return;
+    if (!signal.whole_tree) post(10us, service, generation, core::Signaled{}, true);
+    heed(service, *instance, signal.signal, signal.whole_tree);
 }
 
 void World::heed(ServiceId service, Instance& instance, int signal, bool whole_tree) {

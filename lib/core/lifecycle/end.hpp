@@ -3,6 +3,8 @@
 //
 //   not started by systemd           stop the services: whoever sent it ends the whole
 //   the system goes down, job stop   stop the services
+//   job stop that dpsupctl daemon stop --leave-services asked for
+//                                    leave them
 //   job restart                      leave them: the next dpsupd takes them over
 //   no job, no answer, another job   leave them, and say what to do: a mistake must cost no service
 #pragma once
@@ -31,7 +33,8 @@ struct EndVerdict {
     bool operator==(const EndVerdict&) const = default;
 };
 
-// `answer`: none where systemd gave none in time.
-[[nodiscard]] EndVerdict judge_end(bool started_by_systemd, const std::optional<UnitAnswer>& answer);
+// `answer`: none where systemd gave none in time. `leave_asked`: systemd was asked to stop dpsupd and to leave the services.
+[[nodiscard]] EndVerdict judge_end(bool started_by_systemd, const std::optional<UnitAnswer>& answer,
+                                   bool leave_asked);
 
 }  // namespace dpsup::core

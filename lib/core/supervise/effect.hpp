@@ -21,7 +21,7 @@ struct Launch {};
 // which is unknown where nobody saw it, and Emptied.
 struct Adopt {};
 
-// Send a signal. Answer: none; an exit is its own event.
+// Send a signal. Answer: Signaled, but for the whole tree; an exit is its own event.
 struct SendSignal {
     int signal = 15;
     bool whole_tree = false;  // false: the main process only

@@ -38,6 +38,9 @@ struct LaunchFailed {
 // The answer to Adopt where the launch was still waiting for its turn: nothing of the instance ever ran.
 struct NotLaunched {};
 
+// The main process was sent a signal that is its alone (SendSignal without whole_tree).
+struct Signaled {};
+
 // What sd_notify said. The adapter has checked who said it, and that a new main pid belongs to the service.
 struct Notified {
     bool ready = false;
@@ -72,7 +75,8 @@ struct Reloaded {
     std::string detail;
 };
 
-using Fact = std::variant<Launched, LaunchFailed, NotLaunched, Notified, Exited, Emptied, Probed, Reloaded>;
+using Fact =
+    std::variant<Launched, LaunchFailed, NotLaunched, Signaled, Notified, Exited, Emptied, Probed, Reloaded>;
 
 struct ServiceEvent {
     ServiceId service;

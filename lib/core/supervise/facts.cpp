@@ -24,7 +24,7 @@ struct Intake {
         const bool news = std::exchange(run.answer_deadline, instant_never) != instant_never;
         // Asked to stop before it was there: the signal may have met nobody. Never again after that, since to many
         // programs a second one means that they end at once.
-        if (news && run.phase == RunPhase::asked && !run.exit)
+        if (news && run.phase == RunPhase::asked && !run.exit && !run.stop_sent)
             ask(service, SendSignal{service.policy.stop_signal, false}, output);
         if (run.phase != RunPhase::launching) return;
         run.phase = RunPhase::running;
@@ -43,6 +43,10 @@ struct Intake {
         run.never_ran = !is_ending(run);
         run.ended_at = std::min(run.ended_at, now);
         run.over = true;
+    }
+
+    void operator()(const Signaled&) const {
+        if (run.phase == RunPhase::asked) run.stop_sent = true;
     }
 
     void operator()(const Notified& said) const {

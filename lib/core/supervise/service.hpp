@@ -66,6 +66,7 @@ struct Run {
     bool notified_ready = false;
     bool was_ready = false;
     bool is_heard = true;            // by sd_notify; after a takeover only once the world says so
+    bool stop_sent = false;          // asked: the stop signal has certainly been sent
     bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
     bool says_stopping = false;      // sent STOPPING=1
     std::uint32_t reloads_open = 0;  // asked of it, and not answered

@@ -55,6 +55,7 @@ Snapshot snapshot_of(const Service& service) {
     past.launched_at = run.launched_at;
     past.was_ready = run.was_ready;
     past.notified_ready = run.notified_ready;
+    past.stop_sent = run.stop_sent;
     past.start_deadline = run.start_deadline;
     past.ended_at = run.ended_at;
     past.kill_at = run.kill_at;
@@ -137,6 +138,7 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     run.launched_at = past.launched_at;
     run.was_ready = past.was_ready;
     run.notified_ready = past.notified_ready;
+    run.stop_sent = past.stop_sent;
     run.ended_at = past.ended_at;
     run.exit = past.exit;
     run.probes.resize(service.policy.probes.size());
@@ -157,7 +159,7 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
                 past.kill_at != instant_never ? past.kill_at : after(now, service.policy.stop_timeout);
             if (run.exit)
                 run.leftovers_at = now;
-            else  // the stop signal may not have been sent any more: once more where it is found to run (Launched)
+            else  // where the stop signal may not have been sent any more: once more, if it is found to run (Launched)
                 run.answer_deadline = run.kill_at;
             return;
         case RunPhase::killing:

@@ -44,6 +44,7 @@ struct RunSnapshot {
     bool notified_ready = false;
     Instant start_deadline = instant_never;  // with what EXTEND_TIMEOUT_USEC added
     Instant ended_at = instant_never;        // when it began to end
+    bool stop_sent = false;                  // asked: the stop signal has certainly been sent
     Instant kill_at = instant_never;         // asked: when its patience ends, with what was added
     std::optional<Exited> exit;              // the main process has ended; others of its tree may live
     std::uint64_t verdicts = 0;              // of its probes: see verdicts_of

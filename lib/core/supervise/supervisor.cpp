@@ -236,6 +236,7 @@ void Supervisor::record(Node& node, Output& output) {
         mark.pid = service.run->pid;
         mark.exited = service.run->exit.has_value();
         mark.notified = service.run->notified_ready;
+        mark.stop_sent = service.run->stop_sent;
         mark.verdicts = verdicts_of(*service.run);
         mark.start_deadline = service.run->start_deadline;
         if (mark.phase == RunPhase::asked) mark.kill_at = service.run->kill_at;

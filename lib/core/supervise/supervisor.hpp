@@ -73,6 +73,7 @@ private:
         pid_t pid = 0;
         bool exited = false;
         bool notified = false;
+        bool stop_sent = false;
         std::uint64_t verdicts = 0;
         Instant start_deadline = instant_never;
         Instant kill_at = instant_never;  // asked

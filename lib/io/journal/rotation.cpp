@@ -9,7 +9,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <condition_variable>
-#include <csignal>
 #include <deque>
 #include <mutex>
 #include <set>
@@ -19,6 +18,7 @@
 
 #include "io/clock.hpp"
 #include "io/journal/rotate_file.hpp"
+#include "io/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -159,9 +159,7 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
 
     // In the worker thread, which ends when nothing is left to do.
     void work() {
-        sigset_t all;
-        sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        block_signals();
         for (;;) {
             Job job;
             {

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/units.hpp"
+#include "base/utf8.hpp"
 #include "io/probe/describe.hpp"
 #include "io/probe/exec_attempt.hpp"
 #include "io/probe/http_attempt.hpp"
@@ -265,7 +266,7 @@ void ProbeRunner::Implementation::finish(std::uint64_t number, Verdict verdict) 
     probed.probe = run.request.probe;
     probed.sequence = run.request.sequence;
     probed.outcome = verdict.outcome;
-    probed.detail = std::move(verdict.detail);
+    probed.detail = made_utf8(verdict.detail);  // whatever a server said
     if (probed.outcome != core::ProbeOutcome::passed) probed.detail += " (" + describe(run.target) + ")";
     answer_(run.service, run.generation, std::move(probed));
 }

@@ -49,7 +49,12 @@ Verdict verdict_of_errno(int error_number) {
 std::string excerpt(std::string_view text) {
     constexpr std::size_t length_max = 60;
     if (text.size() <= length_max) return quoted(text);
-    return quoted(text.substr(0, length_max)) + "...";
+    const auto within_character = [](char byte) {
+        return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+    };
+    std::size_t length = length_max;
+    while (length > length_max - 4 && within_character(text[length])) --length;
+    return quoted(text.substr(0, length)) + "...";
 }
 
 }  // namespace dpsup::io

@@ -85,9 +85,9 @@ bool set_up_descriptors(ChildPlan& plan) noexcept {
         raw(SYS_dup3, plan.output_fd, 2, 0) < 0)
         return failed(plan, ChildStage::output);
     if (!set_up_sockets(plan)) return failed(plan, ChildStage::sockets);
-    // Everything of ours is close-on-exec already; this catches what a library may have opened without it.
-    // Kernels before 5.11 cannot, and lose only that second line of defence.
-    raw(SYS_close_range, first_socket + plan.socket_count, ~0U, CLOSE_RANGE_CLOEXEC);
+    // Everything of ours is close-on-exec already; but a child that hangs before its exec (a directory on a file system
+    // that does not answer) would hold copies of our locks and our socket beyond our death. Kernels before 5.9 cannot.
+    raw(SYS_close_range, first_socket + plan.socket_count, ~0U, 0);
     return true;
 }
 

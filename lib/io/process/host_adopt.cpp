@@ -65,7 +65,7 @@ void ProcessHostImplementation::settle_adoption(ServiceId id, Entry& entry, cons
     emit(id, entry.generation, core::Launched{found.pid});
     inherit_notify(id, entry);
     resume_identity(id, entry);
-    for (const Signal& signal : std::exchange(entry.signals, {})) signal_now(entry, signal);
+    for (const Signal& signal : std::exchange(entry.signals, {})) signal_now(id, entry, signal);
     if (entry.kill_asked) kill_all(entry);
 }
 
@@ -94,7 +94,7 @@ void ProcessHostImplementation::try_again(Timer& timer, ServiceId id, const Entr
 }
 
 void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held) {
-    entry.main_pid = pid;
+    note_main(entry, pid);
     if (!held) {
         entry.launched_pid = pid;
         entry.launched = watch_process(id, entry.generation, pid);
@@ -111,7 +111,15 @@ void ProcessHostImplementation::take_main(ServiceId id, Entry& entry, pid_t pid,
 ProcessHostImplementation::Held ProcessHostImplementation::hold_adopted(const std::string& leaf,
                                                                         const AdoptedProcess& process,
                                                                         UniqueFd& held) const {
-    return process.pid > 0 ? hold_if_it_runs(process, held) : hold_leader(leaf, held);
+    if (process.pid == 0) return hold_leader(leaf, held);
+    // A number alone says little: by now it may be a stranger's.
+    if (process.start == 0 && !is_left_behind(leaf, process.pid)) return {};
+    return hold_if_it_runs(process, held);
+}
+
+bool ProcessHostImplementation::is_left_behind(const std::string& leaf, pid_t pid) const {
+    const std::vector<pid_t> left = tree_->left_behind(leaf);
+    return std::ranges::find(left, pid) != left.end();
 }
 
 // Where the earlier daemon died before it knew the pid, the leader of a session in the service's tree is the main
@@ -150,7 +158,7 @@ std::optional<AdoptedProcess> ProcessHostImplementation::find_leftover(const std
                                                                        const AdoptedProcess& known) const {
     UniqueFd held;
     if (known.pid > 0) {
-        const Held on_record = hold_if_it_runs(known, held);
+        const Held on_record = hold_adopted(name, known, held);
         if (on_record.pid != 0 || on_record.error != 0) return std::nullopt;
     }
     const Held found = hold_leader(name, held);
@@ -272,12 +280,20 @@ std::vector<UniqueFd> ProcessHostImplementation::listening_sockets(ServiceId id)
     return entry->foreign->listening_sockets();
 }
 
+// While its number is certainly its own: what comes later may be another's.
+void ProcessHostImplementation::note_main(Entry& entry, pid_t pid) {
+    entry.main_pid = pid;
+    ProcEntry process;
+    entry.main_start = read_proc_entry(pid, process) ? process.start : 0;
+}
+
 std::uint64_t ProcessHostImplementation::process_start(ServiceId id) const {
     const Entry* entry = find(id);
+    if (entry == nullptr) return 0;
     ProcEntry process;
-    return entry != nullptr && entry->main_pid > 0 && read_proc_entry(entry->main_pid, process)
-               ? process.start
-               : 0;
+    if (entry->main_start == 0 && entry->main_pid > 0 && read_proc_entry(entry->main_pid, process))
+        return process.start;
+    return entry->main_start;
 }
 
 }  // namespace dpsup::io

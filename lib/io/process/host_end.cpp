@@ -39,21 +39,27 @@ void ProcessHostImplementation::send_signal(ServiceId id, Generation generation,
     }
     constexpr std::size_t signals_max = 8;
     if (entry->phase != Phase::launching)
-        signal_now(*entry, {signal, whole_tree});
+        signal_now(id, *entry, {signal, whole_tree});
     else if (entry->signals.size() < signals_max)
         entry->signals.push_back({signal, whole_tree});
 }
 
-void ProcessHostImplementation::signal_now(Entry& entry, const Signal& signal) {
+void ProcessHostImplementation::signal_now(ServiceId id, Entry& entry, const Signal& signal) {
     if (signal.whole_tree) return tree_->signal(entry.leaf(), signal.number);
-    if (entry.foreign) return entry.foreign->signal(signal.number);
-    if (entry.main_pid > 0) ::kill(entry.main_pid, signal.number);
+    signal_main(entry, signal.number);
+    emit(id, entry.generation, core::Signaled{});
+    schedule_flush();
+}
+
+void ProcessHostImplementation::signal_main(const Entry& entry, int signal) {
+    if (entry.foreign) return entry.foreign->signal(signal);
+    if (entry.main_pid > 0) ::kill(entry.main_pid, signal);
 }
 
 // The main process too, where it has left the tree.
 void ProcessHostImplementation::kill_all(Entry& entry) {
     tree_->kill(entry.leaf());
-    signal_now(entry, {SIGKILL, false});
+    signal_main(entry, SIGKILL);
 }
 
 void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {

@@ -159,11 +159,12 @@ void ProcessHostImplementation::launched(ServiceId id, Generation generation, co
         entry != nullptr && entry->phase == Phase::launching && entry->generation == generation;
     if (wanted && pid) {
         entry->phase = Phase::running;
-        entry->main_pid = entry->launched_pid = *pid;
+        note_main(*entry, *pid);
+        entry->launched_pid = *pid;
         tree_->started(entry->leaf(), *pid, output.get());
         entry->launched = watch_process(id, generation, *pid);
         emit(id, generation, core::Launched{*pid});
-        for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(*entry, signal);
+        for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(id, *entry, signal);
         if (entry->kill_asked) tree_->kill(entry->leaf());
         if (entry->notify) entry->notify->listen();
     } else if (wanted) {

@@ -53,7 +53,7 @@ bool ProcessHostImplementation::change_main(ServiceId id, Entry& entry, pid_t pi
                                   });
     }
     forget_main(entry);
-    entry.main_pid = pid;
+    note_main(entry, pid);
     entry.foreign = std::move(foreign);
     // Of a process that is no child of ours this hears if it becomes one.
     if (pid != entry.launched_pid) entry.named = watch_process(id, entry.generation, pid);

@@ -18,6 +18,7 @@
 
 #include "io/clock.hpp"
 #include "io/process/launcher.hpp"
+#include "io/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -108,9 +109,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
 
     // In a thread, to its end.
     void work(Thread& thread) {
-        sigset_t all;
-        sigfillset(&all);
-        ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        block_signals();
         std::unique_lock lock(mutex);
         while (!thread.retired) {
             awake.wait(lock, [&] { return ending || !jobs.empty(); });

@@ -93,6 +93,7 @@ private:
         bool main_pid_warned = false;
         pid_t main_pid = 0;      // of a child that is not reaped, or of `foreign`: no other has this number
         pid_t launched_pid = 0;  // until it is reaped
+        std::uint64_t main_start = 0;  // of the last main process that was seen to run; see process_start()
         Reaper::Watch launched;
         Reaper::Watch named;  // of the main process that was named by MAINPID=
         Generation generation;
@@ -140,7 +141,8 @@ private:
     void left_worker(LaunchWorker::Ticket ticket);
     void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
-    void signal_now(Entry& entry, const Signal& signal);
+    void signal_now(ServiceId id, Entry& entry, const Signal& signal);
+    static void signal_main(const Entry& entry, int signal);
     void kill_all(Entry& entry);
     void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
     [[nodiscard]] std::string socket_path(const Entry& entry) const;
@@ -169,9 +171,11 @@ private:
     void adopt_later(ServiceId id, Entry& entry, const AdoptedProcess& process, Duration pause, int error);
     void try_again(Timer& timer, ServiceId id, const Entry& entry, Duration pause,
                    std::function<void(Entry&)> what);
+    static void note_main(Entry& entry, pid_t pid);
     void take_main(ServiceId id, Entry& entry, pid_t pid, UniqueFd held);
     [[nodiscard]] Held hold_adopted(const std::string& leaf, const AdoptedProcess& process,
                                     UniqueFd& held) const;
+    [[nodiscard]] bool is_left_behind(const std::string& leaf, pid_t pid) const;
     [[nodiscard]] Held hold_leader(const std::string& leaf, UniqueFd& held) const;
     [[nodiscard]] static Held hold_if_it_runs(const AdoptedProcess& process, UniqueFd& held);
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;

@@ -33,6 +33,7 @@ json::object encode_instance(const core::RunSnapshot& run) {
                         {"notified", run.notified_ready},
                         {"verdicts", run.verdicts},
                         {"start_deadline", ns(run.start_deadline)}};
+    if (run.stop_sent) object["stop_sent"] = true;
     if (run.exit) object["exit"] = encode_exit(*run.exit);
     return object;
 }
@@ -130,6 +131,7 @@ core::RunSnapshot decode_instance(const json::value* value, bool& good) {
     reader.flag("notified", run.notified_ready);
     reader.number("verdicts", run.verdicts);
     if (reader.find("start_deadline") != nullptr) reader.instant("start_deadline", run.start_deadline);
+    if (reader.find("stop_sent") != nullptr) reader.flag("stop_sent", run.stop_sent);
     if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
     return run;
 }
@@ -206,7 +208,9 @@ std::optional<NamedRun> decode_run(std::string_view line) {
     const std::optional<std::string_view> text = text_of_checked_line(line);
     if (!text) return std::nullopt;
     boost::system::error_code error;
-    const json::value document = json::parse(*text, error);
+    json::parse_options options;
+    options.allow_invalid_utf8 = true;  // a reason may quote what a service said
+    const json::value document = json::parse(*text, error, {}, options);
     if (error) return std::nullopt;
     NamedRun run;
     bool good = true;

@@ -47,7 +47,8 @@ int unit_object(sd_bus* bus, const std::string& unit, std::string& path) {
 }
 
 tl::unexpected<Error> systemd_failed(const std::string& what, int error) {
-    return fail("no_systemd", what + ": " + std::strerror(error < 0 ? -error : error));
+    return fail(error == -ETIMEDOUT ? systemd_no_answer : "no_systemd",
+                what + ": " + std::strerror(error < 0 ? -error : error));
 }
 
 }  // namespace dpsup::io

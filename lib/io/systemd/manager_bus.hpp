@@ -32,7 +32,10 @@ using Message = std::unique_ptr<sd_bus_message, MessageReleaser>;
 // The object of a loaded unit. Negative errno of sd-bus where there is none.
 [[nodiscard]] int unit_object(sd_bus* bus, const std::string& unit, std::string& path);
 
-// "no_systemd": WHAT: why.
+// The code of the error where systemd was asked, and may yet do it.
+inline constexpr const char* systemd_no_answer = "systemd_no_answer";
+
+// "no_systemd", or systemd_no_answer: WHAT: why.
 [[nodiscard]] tl::unexpected<Error> systemd_failed(const std::string& what, int error);
 
 }  // namespace dpsup::io

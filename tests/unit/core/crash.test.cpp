@@ -118,6 +118,9 @@ TEST(Crash, DuringAStopGoesOnWithIt) {
     EXPECT_EQ(scene.crash(), "adopt a");
     EXPECT_EQ(scene.launched("a"), "signal a 15") << "it may not have been sent any more";
     EXPECT_EQ(scene.launched("a"), "") << "a second one means `at once` to many programs";
+    scene.told("a", 1, Signaled{});
+    EXPECT_EQ(scene.crash(), "adopt a");
+    EXPECT_EQ(scene.launched("a"), "") << "it has certainly been sent";
     EXPECT_EQ(scene.wait(5s), "kill a");
     EXPECT_EQ(scene.crash(), "adopt a; kill a");
     scene.emptied("a");

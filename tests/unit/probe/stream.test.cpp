@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "base/utf8.hpp"
 #include "support/probe/probing.hpp"
 
 namespace dpsup::io {
@@ -69,6 +70,19 @@ TEST_F(StreamProbing, TriesAllAddressesOfAName) {
     const config::TcpProbe probe{
         .host = "localhost", .port = server->port(), .send = "ruok", .expect = "imok"};
     EXPECT_TRUE(is(ask(probe), ProbeOutcome::passed));
+}
+
+// Cut within a character, or no text at all: what is told is text.
+TEST_F(StreamProbing, QuotesWhatIsNoTextAsText) {
+    const std::string long_answer = std::string(59, 'x') + "\xc3\xa9 and more, and more";
+    for (const std::string& answer : {std::string("\xd0\xff"), long_answer}) {
+        server = std::make_unique<Server>(loop, Server::Behaviour{.answer = answer});
+        const config::TcpProbe probe{
+            .host = "127.0.0.1", .port = server->port(), .send = "ruok", .expect = "imok"};
+        const auto probed = ask(probe);
+        EXPECT_TRUE(is(probed, ProbeOutcome::failed));
+        EXPECT_TRUE(is_utf8(probed.detail)) << probed.detail;
+    }
 }
 
 TEST_F(StreamProbing, SpeaksOverUnixSockets) {

@@ -116,6 +116,34 @@ TEST_P(Adoption, LeavesAStrangerAloneThatHasTheNumberNow) {
     EXPECT_TRUE(alive(pid));
 }
 
+// Of a record that tells no start time: the number says nothing of a process that is not in the service's tree.
+TEST_P(Adoption, TakesNobodyByItsNumberAlone) {
+    const pid_t stranger = left_in("");
+    adopt("a", {stranger, 0});
+    host_->end_adoption();
+    EXPECT_EQ(wait_for<core::Exited>()->kind, core::ExitKind::unknown);
+    host_->kill_tree(ServiceId{1}, Generation{1});
+    EXPECT_TRUE(wait_for<core::Emptied>());
+    EXPECT_TRUE(alive(stranger));
+}
+
+TEST_P(Adoption, FindsTheProcessOfTheTreeWithoutItsStartTime) {
+    const pid_t pid = left_in("a");
+    adopt("a", {pid, 0});
+    host_->end_adoption();
+    EXPECT_EQ(wait_for<core::Launched>()->pid, pid);
+}
+
+// As long as the rest of it runs, the record must tell which process that number was.
+TEST_P(Adoption, RemembersWhenItStartedBeyondItsEnd) {
+    const pid_t pid = launch_well(shell("a", "sleep 1000 & exec sleep 1000"));
+    const std::uint64_t start = start_of(pid);
+    EXPECT_EQ(host_->process_start(ServiceId{1}), start);
+    ::kill(pid, SIGKILL);
+    ASSERT_TRUE(wait_for<core::Exited>());
+    EXPECT_EQ(host_->process_start(ServiceId{1}), start);
+}
+
 // Even one of our own, of another service.
 TEST_P(Adoption, LeavesAnotherServicesProcessAloneThatHasTheNumberNow) {
     const pid_t pid = left_in("other");

@@ -137,6 +137,18 @@ TEST_F(RunLogTest, ReadsRecordsWithoutTheFieldsThatCameLater) {
     EXPECT_EQ(run->record->stop_timeout, 10s);
 }
 
+// A reason may quote what a service said.
+TEST_F(RunLogTest, HoldsAnyBytes) {
+    RunRecord record = some_record(1);
+    record.snapshot.reason = "answered \xd0, cut within a character, and \xff";
+    {
+        RunLog log = open();
+        log.set("a", record);
+        ASSERT_TRUE(log.flush());
+    }
+    EXPECT_EQ(open().take_found(), (RunRecords{{"a", record}}));
+}
+
 TEST_F(RunLogTest, IsWorthNothingInAnotherBoot) {
     {
         RunLog log = open("boot-a");
