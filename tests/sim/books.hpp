@@ -57,6 +57,7 @@ struct RunBook {
     bool never_ran = false;
     bool notified = false;
     bool was_ready = false;
+    bool heard = true;         // after a takeover only once the world listens: its watchdog counts from there
     bool signal_told = false;  // the world has told that the stop signal was sent
     bool signalled = false;    // this daemon has sent the stop signal to what it knew to run
     std::optional<core::Exited> exit;

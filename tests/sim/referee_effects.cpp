@@ -90,7 +90,8 @@ Reasons Referee::reasons_to_end(const Account& account, Instant now) const {
     }
     const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
     reasons.start_timeout = policy.start_timeout > 0s && !account.ready() && now >= start_end;
-    reasons.watchdog = policy.watchdog > 0s && run.was_ready && now >= run.pinged_at + policy.watchdog;
+    reasons.watchdog =
+        policy.watchdog > 0s && run.heard && run.was_ready && now >= run.pinged_at + policy.watchdog;
     reasons.start_timeout |= run.timeouts_unsure;
     reasons.watchdog |= run.timeouts_unsure;
     reasons.unanswered = !run.launched && now >= run.asked_at + 1s;

@@ -78,7 +78,8 @@ void Referee::note_fact(Account& account, const core::Signaled&, Instant) {
 void Referee::note_fact(Account& account, const core::Notified& fact, Instant now) {
     auto& run = *account.run;
     run.notified |= fact.ready;
-    if (fact.watchdog) run.pinged_at = now;
+    if (fact.watchdog || (fact.listening && !run.heard)) run.pinged_at = now;
+    run.heard |= fact.listening;
     if (fact.extend_timeout) run.extended_until = std::max(run.extended_until, now + *fact.extend_timeout);
     note_readiness(account, now);
 }
@@ -351,7 +352,7 @@ void Referee::take_over(Account& account, Instant now) {
     run.sequences.clear();
     run.signalled = run.signal_told;
     if (account.policy.kind == Kind::service) run.start_from = now;
-    run.pinged_at = now;
+    run.heard = false;
     if (run.killed_at) run.killed_at = now;
     note_readiness(account, now);
 }

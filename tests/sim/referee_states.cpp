@@ -134,7 +134,8 @@ void Referee::check_duties(const Account& account, Instant now) const {
         const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
         duty(policy.start_timeout > 0s && !run.was_ready && now > start_end + slack,
              "its start timeout was forgotten");
-        duty(policy.watchdog > 0s && run.was_ready && now > run.pinged_at + policy.watchdog + slack,
+        duty(policy.watchdog > 0s && run.heard && run.was_ready &&
+                 now > run.pinged_at + policy.watchdog + slack,
              "its watchdog was forgotten");
     }
     const bool blocked = std::ranges::any_of(account.dependents, [&](const Edge& edge) {

@@ -103,8 +103,6 @@ void resume_start(Service& service, const RunSnapshot& past, Instant now) {
 }
 
 void resume_running(Service& service, Instant now, Output& output) {
-    Run& run = *service.run;
-    run.is_heard = false;
     begin_probes(service, now);
     if (service.state != State::ready) update_readiness(service, "by its changed configuration", now, output);
 }
@@ -141,6 +139,7 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     run.stop_sent = past.stop_sent;
     run.ended_at = past.ended_at;
     run.exit = past.exit;
+    run.is_heard = false;
     run.probes.resize(service.policy.probes.size());
     resume_probes(run, past.verdicts);
     ask(service, Adopt{}, output);
