@@ -17,10 +17,10 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "cgroups.hpp"
 #include "control/api.hpp"
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
-#include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
 #include "io/state/applied_config.hpp"
 #include "io/state/directory_lock.hpp"
@@ -37,10 +37,6 @@
 
 namespace dpsup {
 namespace {
-
-std::string scope_of(const config::Daemon& daemon) {
-    return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
-}
 
 // As dpsupd.socket names it (FileDescriptorName=); whoever activates by hand may name nothing (LISTEN_FDNAMES).
 constexpr const char* control_socket_name = "control";
@@ -100,50 +96,20 @@ tl::unexpected<Error> about_key(const std::string& key, const std::string& path,
     return tl::unexpected(std::move(error));
 }
 
-// Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
-// share their unit with us and with whoever started us, so that it tells nothing.
-io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std::string& unit) {
-    if (by_systemd) {
-        const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
-        if (scope) {
-            io::CgroupRoot root = io::cgroup_root_in(scope->cgroup);
-            if (!root.path.empty()) unit = scope_of(daemon);
-            return root;
-        }
-        log_error(scope.error());
-    }
-    return io::choose_cgroup_root(daemon.state_dir);
-}
-
-// What runs already can only be followed where it is.
-io::CgroupRoot follow_what_runs(const io::RunRecords& records, io::CgroupRoot chosen) {
-    const auto running =
-        std::ranges::find_if(records, [](const auto& one) { return one.second.snapshot.run.has_value(); });
-    if (running == records.end() || running->second.cgroup_root == chosen.path) return chosen;
-    const std::string& root = running->second.cgroup_root;
-    if (root.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
-    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) {
-        if (errno != ENOENT)
-            log_warning("services run in cgroups below " + root + ", which cannot be used (" +
-                        std::strerror(errno) + "): only their main processes are taken over");
-        return chosen;
-    }
-    return {root, "services run in cgroups below " + root + ", where an earlier dpsupd launched them"};
-}
-
 io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimit64& nofile, bool by_systemd,
                                        const io::RunRecords& records) {
     io::ProcessHostOptions options;
     options.nofile = nofile;
     options.runtime_dir = daemon.runtime_dir;
     options.log_dir = daemon.log_dir;
-    const io::CgroupRoot root =
-        follow_what_runs(records, choose_cgroups(daemon, by_systemd, options.journal_unit));
+    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd, records);
     if (root.path.empty())
         log_warning("without cgroups: " + root.reason);
     else
         log_info(root.reason);
     options.cgroup_root = root.path;
+    options.open_cgroup_root = reopening(daemon, root);
+    options.journal_unit = root.unit;
     options.instance = std::to_string(fnv1a(daemon.state_dir)) + "-" + io::boot_id();
     return options;
 }

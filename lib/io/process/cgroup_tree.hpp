@@ -21,6 +21,7 @@ public:
                                                                   Changed changed, Warn warn);
     ~CgroupTree() override;  // removes what is empty
 
+    [[nodiscard]] bool gone() const override;
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
     void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;
