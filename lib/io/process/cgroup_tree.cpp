@@ -64,7 +64,9 @@ CgroupTree::CgroupTree(std::string root, Inotify& inotify, Changed changed, Warn
 CgroupTree::~CgroupTree() {
     for (const auto& [leaf, state] : leaves_) {
         inotify_.remove(state.watch);
-        static_cast<void>(cgroup::remove_tree(directory_of(leaf)));
+        // A service that runs on may have made cgroups of its own, and needs the empty ones too.
+        const std::string directory = directory_of(leaf);
+        if (!cgroup::populated(directory)) static_cast<void>(cgroup::remove_tree(directory));
     }
     ::rmdir(root_.c_str());
 }

@@ -19,7 +19,7 @@ public:
     // Creates `root` where it is missing. Fails where `root` is not in a cgroup v2 hierarchy that we may use.
     [[nodiscard]] static Result<std::unique_ptr<CgroupTree>> open(std::string root, Inotify& inotify,
                                                                   Changed changed, Warn warn);
-    ~CgroupTree() override;  // removes what is empty
+    ~CgroupTree() override;  // removes the trees that are empty
 
     [[nodiscard]] bool gone() const override;
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;

@@ -109,6 +109,19 @@ TEST_F(CgroupRootGone, ACgroupThatSomebodyRemovedIsWatchedAnew) {
     EXPECT_TRUE(wait_for<core::Emptied>());
 }
 
+class CgroupsAtTheEnd : public HostTest {};
+
+TEST_F(CgroupsAtTheEnd, LeaveARunningServiceWhatItMadeItself) {
+    const std::string made = options_.cgroup_root + "/s.svc/made";
+    launch_well(shell("s", "mkdir " + made + " && echo made >" + path("done") + "; exec sleep 1000"));
+    EXPECT_EQ(read_line_of("done"), "made\n");
+    host_.reset();
+    EXPECT_TRUE(std::filesystem::exists(made));
+    open_host();
+    host_->end_adoption();
+    EXPECT_FALSE(std::filesystem::exists(made));
+}
+
 class FollowedCgroupRoot : public testing::Test {
 protected:
     // As far as it is looked at.
