@@ -162,6 +162,7 @@ Result<void> read_again(Start& start) {
     start.config = std::move(*outcome->config);
     start.origin = std::move(outcome->origin);
     set_log_level(start.config.daemon.log_level);
+    if (!start.passed_over.empty()) log_warning(start.passed_over);
     return {};
 }
 
@@ -186,6 +187,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         log_info("goes on with the configuration that was applied before, on record in " +
                  start.applied_path +
                  "; `dpsupctl plan` tells what the files change, and without that record they count");
+    if (!start.passed_over.empty()) log_warning(start.passed_over);
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     Result<Directories> directories = open_directories(start, descriptors);
     if (!directories) return tl::unexpected(directories.error());
@@ -258,6 +260,12 @@ Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
     }
 }
 
+// An edit that nobody has applied takes effect: whoever made it must find out why.
+std::string passed_over(const std::string& path, const std::string& why) {
+    return "the configuration that was applied before, on record in " + path +
+           ", is of no use, and the files count from now on, applied or not: " + why;
+}
+
 }  // namespace
 
 Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start& start) {
@@ -265,6 +273,7 @@ Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start&
     start.applied_path = io::applied_config_path(config_file);
     start.applied_mark = io::applied_config_mark(start.applied_path);
     start.goes_on = false;
+    start.passed_over.clear();
     Result<std::optional<io::AppliedConfig>> on_record =
         io::load_applied_config(start.applied_path, io::boot_id());
     if (!on_record) return tl::unexpected(on_record.error());
@@ -280,6 +289,10 @@ Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start&
             start.goes_on = true;
             return again;
         }
+        start.passed_over = passed_over(start.applied_path, to_error(again.diagnostics).message);
+    } else if (!start.applied_mark.empty()) {
+        start.passed_over =
+            passed_over(start.applied_path, "it is damaged, cannot be read, or is of an earlier boot");
     }
     return config::load(config_file, config::process_environment());
 }
