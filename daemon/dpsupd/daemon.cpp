@@ -180,8 +180,13 @@ Result<Directories> open_directories(Start& start, io::DescriptorStore& descript
     }
 }
 
+struct Progress {
+    bool started = false;
+    bool hangs = false;  // a thread, at the end: nothing may be torn down under it
+};
+
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(Start start, const rlimit64& nofile, bool& started) {
+Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
     // Told first: where the start fails, whoever edits the files in vain must know why.
     if (start.goes_on)
         log_info("goes on with the configuration that was applied before, on record in " +
@@ -238,11 +243,12 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     });
     reexec.connect(server, lifecycle);
     lifecycle.ready();
-    started = true;
+    progress.started = true;
     applier.start(std::move(start.origin));
     if (start.handover) reexec.taken_over(start.handover->since);
     context.run();
     server.stop();
+    progress.hangs = !memory.close();
     const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
     if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
@@ -250,12 +256,11 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
 
 // Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
 // std::system_error, or Boost's own, which have this base in common.
-Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
-    bool started = false;
+Result<int> run_if_it_starts(Start start, const rlimit64& nofile, Progress& progress) {
     try {
-        return run(std::move(start), nofile, started);
+        return run(std::move(start), nofile, progress);
     } catch (const std::runtime_error& error) {
-        if (started) throw;
+        if (progress.started) throw;
         return cannot_start(error);
     }
 }
@@ -307,11 +312,12 @@ int run_daemon(Start start) {
     }
     const rlimit64 started_with = start.handover ? start.handover->nofile : io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    const Result<int> ended = run_if_it_starts(std::move(start), started_with);
+    Progress progress;
+    const Result<int> ended = run_if_it_starts(std::move(start), started_with, progress);
     if (!ended) log_error(ended.error());
     const bool useless = !ended && ended.error().code == "state_too_new";
     const int code = ended.value_or(useless ? exit_config : 1);
-    if (!close_log()) ::_exit(code);
+    if (!close_log() || progress.hangs) ::_exit(code);
     return code;
 }
 
