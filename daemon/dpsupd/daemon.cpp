@@ -118,6 +118,13 @@ void warn_of(const control::Roles& roles) {
     for (const std::string& warning : roles.warnings()) log_warning(warning);
 }
 
+void warn_of(const io::RunLog& runs, const config::Daemon& paths) {
+    if (runs.damaged() > 0)
+        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
+                    "/runs: " + std::to_string(runs.damaged()) +
+                    "; what no other line tells of is ended, and launched anew");
+}
+
 // In a thread: groups are looked up by name, and a directory service may be slow or never answer. Until it has, the
 // roles stay what they are.
 void look_up_roles(io::Workers& workers, control::Api& api, const config::Control& control) {
@@ -154,6 +161,15 @@ Result<Directories> lock_directories(const config::Daemon& paths, io::Descriptor
     return Directories{std::move(*store), std::move(*lock)};
 }
 
+// Told first: where the start fails, whoever edits the files in vain must know why.
+void tell_what_counts(const Start& start) {
+    if (start.goes_on)
+        log_info("goes on with the configuration that was applied before, on record in " +
+                 start.applied_path +
+                 "; `dpsupctl plan` tells what the files change, and without that record they count");
+    if (!start.passed_over.empty()) log_warning(start.passed_over);
+}
+
 Result<void> read_again(Start& start) {
     log_info("the dpsupd that ran until now has changed what is on record: reading the configuration again");
     Result<config::LoadOutcome> outcome = load_to_start(std::string(start.config_file), start);
@@ -162,7 +178,7 @@ Result<void> read_again(Start& start) {
     start.config = std::move(*outcome->config);
     start.origin = std::move(outcome->origin);
     set_log_level(start.config.daemon.log_level);
-    if (!start.passed_over.empty()) log_warning(start.passed_over);
+    tell_what_counts(start);
     return {};
 }
 
@@ -187,12 +203,7 @@ struct Progress {
 
 // Everything that lives as long as the daemon, in the order in which it is opened.
 Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
-    // Told first: where the start fails, whoever edits the files in vain must know why.
-    if (start.goes_on)
-        log_info("goes on with the configuration that was applied before, on record in " +
-                 start.applied_path +
-                 "; `dpsupctl plan` tells what the files change, and without that record they count");
-    if (!start.passed_over.empty()) log_warning(start.passed_over);
+    tell_what_counts(start);
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     Result<Directories> directories = open_directories(start, descriptors);
     if (!directories) return tl::unexpected(directories.error());
@@ -211,10 +222,7 @@ Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
     Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
-    if (runs->damaged() > 0)
-        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
-                    "/runs: " + std::to_string(runs->damaged()) +
-                    "; what no other line tells of is ended, and launched anew");
+    warn_of(*runs, paths);
     Engine engine(context, std::random_device{}(), memory, std::move(*runs), descriptors);
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
