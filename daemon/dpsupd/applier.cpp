@@ -36,15 +36,12 @@ Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memor
       memory_(memory),
       record_(record),
       config_file_(std::move(config_file)),
-      catalogue_(std::move(first)) {
+      catalogue_(std::move(first)),
+      reader_(context, 1) {
     engine_.remember_done_as([this](ServiceId id) {
         const io::ServiceConfig config = engine_.world().config_of(id);
         return config ? config::fingerprint(*config) : std::string();
     });
-}
-
-Applier::~Applier() {
-    reader_.join();
 }
 
 core::ServiceChange Applier::add(const config::Service& service) const {
@@ -147,15 +144,20 @@ void Applier::adopt_leftover(core::ServiceChange& change) {
 
 void Applier::load(Loaded loaded) {
     ++loading_;
-    boost::asio::post(reader_, [this, loaded = std::move(loaded),
-                                work = boost::asio::make_work_guard(context_)] {
-        auto outcome =
-            std::make_shared<config::LoadOutcome>(config::load(config_file_, config::process_environment()));
-        boost::asio::post(context_, [this, loaded, outcome] {
-            loaded(std::move(*outcome));
-            --loading_;
-        });
-    });
+    const auto outcome = std::make_shared<config::LoadOutcome>();
+    const auto read = [outcome, file = config_file_] {
+        *outcome = config::load(file, config::process_environment());
+    };
+    const auto done = [this, loaded = std::move(loaded), outcome] {
+        loaded(std::move(*outcome));
+        --loading_;
+    };
+    if (reader_.submit(read, done)) return;
+    outcome->diagnostics.push_back({{},
+                                    config::Severity::error,
+                                    "no thread can be had to read the files",
+                                    "see the limits of tasks: ulimit -u, TasksMax="});
+    boost::asio::post(context_, done);
 }
 
 Result<control::PlanReply> Applier::plan_for(const config::LoadOutcome& outcome) const {

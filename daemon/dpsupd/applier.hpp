@@ -4,7 +4,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "config/load.hpp"
 #include "control/backend.hpp"
 #include "engine.hpp"
+#include "io/workers.hpp"
 
 namespace dpsup {
 
@@ -24,7 +24,6 @@ public:
 
     Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, const AppliedRecord& record,
             std::string config_file, config::Config first);
-    ~Applier();
 
     // Starts what the first configuration wants, or goes on with it. `origin`: what it was made of.
     void start(config::Origin origin);
@@ -68,7 +67,7 @@ private:
     Catalogue catalogue_;
     std::function<void(const config::Config&)> applied_;
     int loading_ = 0;
-    boost::asio::thread_pool reader_{1};
+    io::Workers reader_;  // one thread: who asked first is answered first
 };
 
 // All diagnostics as one error: its message has a line each.

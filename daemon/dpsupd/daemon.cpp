@@ -17,10 +17,10 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "cgroups.hpp"
 #include "control/api.hpp"
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
-#include "io/process/cgroup_root.hpp"
 #include "io/process/descriptor_limit.hpp"
 #include "io/signal_mask.hpp"
 #include "io/state/applied_config.hpp"
@@ -38,10 +38,6 @@
 
 namespace dpsup {
 namespace {
-
-std::string scope_of(const config::Daemon& daemon) {
-    return io::services_scope_name(daemon.state_dir, config::Daemon{}.state_dir);
-}
 
 // As dpsupd.socket names it (FileDescriptorName=); whoever activates by hand may name nothing (LISTEN_FDNAMES).
 constexpr const char* control_socket_name = "control";
@@ -101,56 +97,33 @@ tl::unexpected<Error> about_key(const std::string& key, const std::string& path,
     return tl::unexpected(std::move(error));
 }
 
-// Started by systemd: in a scope beside our own unit. Else below our own cgroup, and then `unit` stays empty: services
-// share their unit with us and with whoever started us, so that it tells nothing.
-io::CgroupRoot choose_cgroups(const config::Daemon& daemon, bool by_systemd, std::string& unit) {
-    if (by_systemd) {
-        const Result<io::ServicesScope> scope = io::open_services_scope(scope_of(daemon));
-        if (scope) {
-            io::CgroupRoot root = io::cgroup_root_in(scope->cgroup);
-            if (!root.path.empty()) unit = scope_of(daemon);
-            return root;
-        }
-        log_error(scope.error());
-    }
-    return io::choose_cgroup_root(daemon.state_dir);
-}
-
-// What runs already can only be followed where it is.
-io::CgroupRoot follow_what_runs(const io::RunRecords& records, io::CgroupRoot chosen) {
-    const auto running =
-        std::ranges::find_if(records, [](const auto& one) { return one.second.snapshot.run.has_value(); });
-    if (running == records.end() || running->second.cgroup_root == chosen.path) return chosen;
-    const std::string& root = running->second.cgroup_root;
-    if (root.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
-    if (::access((root + "/cgroup.procs").c_str(), W_OK) != 0) {
-        if (errno != ENOENT)
-            log_warning("services run in cgroups below " + root + ", which cannot be used (" +
-                        std::strerror(errno) + "): only their main processes are taken over");
-        return chosen;
-    }
-    return {root, "services run in cgroups below " + root + ", where an earlier dpsupd launched them"};
-}
-
 io::ProcessHostOptions process_options(const config::Daemon& daemon, const rlimit64& nofile, bool by_systemd,
                                        const io::RunRecords& records) {
     io::ProcessHostOptions options;
     options.nofile = nofile;
     options.runtime_dir = daemon.runtime_dir;
     options.log_dir = daemon.log_dir;
-    const io::CgroupRoot root =
-        follow_what_runs(records, choose_cgroups(daemon, by_systemd, options.journal_unit));
+    const io::CgroupRoot root = choose_cgroups(daemon, by_systemd, records);
     if (root.path.empty())
         log_warning("without cgroups: " + root.reason);
     else
         log_info(root.reason);
     options.cgroup_root = root.path;
+    options.open_cgroup_root = reopening(daemon, root);
+    options.journal_unit = root.unit;
     options.instance = std::to_string(fnv1a(daemon.state_dir)) + "-" + io::boot_id();
     return options;
 }
 
 void warn_of(const control::Roles& roles) {
     for (const std::string& warning : roles.warnings()) log_warning(warning);
+}
+
+void warn_of(const io::RunLog& runs, const config::Daemon& paths) {
+    if (runs.damaged() > 0)
+        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
+                    "/runs: " + std::to_string(runs.damaged()) +
+                    "; what no other line tells of is ended, and launched anew");
 }
 
 // In a thread: groups are looked up by name, and a directory service may be slow or never answer. Until it has, the
@@ -189,6 +162,15 @@ Result<Directories> lock_directories(const config::Daemon& paths, io::Descriptor
     return Directories{std::move(*store), std::move(*lock)};
 }
 
+// Told first: where the start fails, whoever edits the files in vain must know why.
+void tell_what_counts(const Start& start) {
+    if (start.goes_on)
+        log_info("goes on with the configuration that was applied before, on record in " +
+                 start.applied_path +
+                 "; `dpsupctl plan` tells what the files change, and without that record they count");
+    if (!start.passed_over.empty()) log_warning(start.passed_over);
+}
+
 Result<void> read_again(Start& start) {
     log_info("the dpsupd that ran until now has changed what is on record: reading the configuration again");
     Result<config::LoadOutcome> outcome = load_to_start(std::string(start.config_file), start);
@@ -197,6 +179,7 @@ Result<void> read_again(Start& start) {
     start.config = std::move(*outcome->config);
     start.origin = std::move(outcome->origin);
     set_log_level(start.config.daemon.log_level);
+    tell_what_counts(start);
     return {};
 }
 
@@ -214,13 +197,14 @@ Result<Directories> open_directories(Start& start, io::DescriptorStore& descript
     }
 }
 
+struct Progress {
+    bool started = false;
+    bool hangs = false;  // a thread, at the end: nothing may be torn down under it
+};
+
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(Start start, const rlimit64& nofile, bool& started) {
-    // Told first: where the start fails, whoever edits the files in vain must know why.
-    if (start.goes_on)
-        log_info("goes on with the configuration that was applied before, on record in " +
-                 start.applied_path +
-                 "; `dpsupctl plan` tells what the files change, and without that record they count");
+Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
+    tell_what_counts(start);
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     Result<Directories> directories = open_directories(start, descriptors);
     if (!directories) return tl::unexpected(directories.error());
@@ -241,10 +225,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());
     if (!runs) return tl::unexpected(runs.error());
-    if (runs->damaged() > 0)
-        log_warning("damaged lines in the record of what runs, " + paths.runtime_dir +
-                    "/runs: " + std::to_string(runs->damaged()) +
-                    "; what no other line tells of is ended, and launched anew");
+    warn_of(*runs, paths);
     Engine engine(context, std::random_device{}(), memory, std::move(*runs), descriptors);
     io::ProcessHostOptions options =
         process_options(paths, nofile, by_systemd, engine.recorder().inherited());
@@ -273,11 +254,12 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     });
     reexec.connect(server, lifecycle);
     lifecycle.ready();
-    started = true;
+    progress.started = true;
     applier.start(std::move(start.origin));
     if (start.handover) reexec.taken_over(start.handover->since);
     context.run();
     server.stop();
+    progress.hangs = !memory.close();
     const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
     if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
@@ -285,14 +267,19 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
 
 // Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
 // std::system_error, or Boost's own, which have this base in common.
-Result<int> run_if_it_starts(Start start, const rlimit64& nofile) {
-    bool started = false;
+Result<int> run_if_it_starts(Start start, const rlimit64& nofile, Progress& progress) {
     try {
-        return run(std::move(start), nofile, started);
+        return run(std::move(start), nofile, progress);
     } catch (const std::runtime_error& error) {
-        if (started) throw;
+        if (progress.started) throw;
         return cannot_start(error);
     }
+}
+
+// An edit that nobody has applied takes effect: whoever made it must find out why.
+std::string passed_over(const std::string& path, const std::string& why) {
+    return "the configuration that was applied before, on record in " + path +
+           ", is of no use, and the files count from now on, applied or not: " + why;
 }
 
 }  // namespace
@@ -302,6 +289,7 @@ Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start&
     start.applied_path = io::applied_config_path(config_file);
     start.applied_mark = io::applied_config_mark(start.applied_path);
     start.goes_on = false;
+    start.passed_over.clear();
     Result<std::optional<io::AppliedConfig>> on_record =
         io::load_applied_config(start.applied_path, io::boot_id());
     if (!on_record) return tl::unexpected(on_record.error());
@@ -317,6 +305,10 @@ Result<config::LoadOutcome> load_to_start(const std::string& config_file, Start&
             start.goes_on = true;
             return again;
         }
+        start.passed_over = passed_over(start.applied_path, to_error(again.diagnostics).message);
+    } else if (!start.applied_mark.empty()) {
+        start.passed_over =
+            passed_over(start.applied_path, "it is damaged, cannot be read, or is of an earlier boot");
     }
     return config::load(config_file, config::process_environment());
 }
@@ -331,11 +323,12 @@ int run_daemon(Start start) {
     }
     const rlimit64 started_with = start.handover ? start.handover->nofile : io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    const Result<int> ended = run_if_it_starts(std::move(start), started_with);
+    Progress progress;
+    const Result<int> ended = run_if_it_starts(std::move(start), started_with, progress);
     if (!ended) log_error(ended.error());
     const bool useless = !ended && ended.error().code == "state_too_new";
     const int code = ended.value_or(useless ? exit_config : 1);
-    if (!close_log()) ::_exit(code);
+    if (!close_log() || progress.hangs) ::_exit(code);
     return code;
 }
 

@@ -18,6 +18,7 @@ struct Start {
     std::string applied_path;  // where it is put on record; may be empty
     std::string applied_mark;  // of what was on record there when it was read
     bool goes_on = false;      // with what an earlier dpsupd of this boot ran
+    std::string passed_over;   // why not, where something is on record: for people
     std::string program;       // the path by which this one was started
     std::vector<std::string> arguments;
     std::optional<io::Handover> handover;  // of the program that ran in this process before

@@ -99,7 +99,10 @@ int main(int argc, char** argv) {
         return dpsup::exit_config;
     }
     std::fputs(dpsup::config::render(outcome->diagnostics).c_str(), stderr);
-    if (!outcome->config) return dpsup::exit_config;
+    if (!outcome->config) {
+        if (!start.passed_over.empty()) std::fprintf(stderr, "dpsupd: %s\n", start.passed_over.c_str());
+        return dpsup::exit_config;
+    }
     start.config = std::move(*outcome->config);
     start.origin = std::move(outcome->origin);
     return dpsup::run_daemon(std::move(start));

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <future>
 #include <utility>
 
+#include "base/text.hpp"
 #include "log.hpp"
 
 namespace dpsup {
@@ -12,17 +14,31 @@ namespace {
 
 constexpr Duration retry_wait_min = std::chrono::seconds(1);
 constexpr Duration retry_wait_max = std::chrono::seconds(60);
+constexpr Duration close_patience = std::chrono::seconds(5);
 
 }  // namespace
 
 Memory::Memory(boost::asio::io_context& context, io::StateStore store, io::Remembered remembered)
-    : context_(context), store_(std::move(store)), remembered_(std::move(remembered)), retry_(context) {}
+    : context_(context),
+      store_(std::make_shared<const io::StateStore>(std::move(store))),
+      remembered_(std::move(remembered)),
+      retry_(context),
+      writer_(context, 1) {}
 
-Memory::~Memory() {
-    writer_.join();
-    // The last word before the end; whoever waited is gone by now.
-    if (!dirty_ && !saving_) return;
-    if (const Result<void> saved = store_.save(remembered_); !saved) log_error(saved.error());
+bool Memory::close() {
+    if (all_saved()) return true;
+    // Its own thread's, after what that has in hand: the disk may hang for ever.
+    const auto saved = std::make_shared<std::promise<Result<void>>>();
+    std::future<Result<void>> answer = saved->get_future();
+    const auto write = [store = store_, copy = remembered_, saved] { saved->set_value(store->save(copy)); };
+    if (!writer_.submit(write, [] {})) write();
+    if (answer.wait_for(close_patience) != std::future_status::ready) {
+        log_warning("the disk with the state directory does not answer: what was last wanted of " +
+                    listed({unsaved_.begin(), unsaved_.end()}) + " is not saved, and will be forgotten");
+        return false;
+    }
+    if (const Result<void> result = answer.get(); !result) log_error(result.error());
+    return true;
 }
 
 io::RememberedService Memory::of(const std::string& service) const {
@@ -36,6 +52,7 @@ void Memory::set(const std::string& service, const io::RememberedService& rememb
         remembered_.erase(service);
     else
         remembered_[service] = remembered;
+    unsaved_.insert(service);
     dirty_ = true;
     save_soon();
 }
@@ -62,9 +79,13 @@ void Memory::save() {
     saving_ = true;
     dirty_ = false;
     being_saved_ = std::exchange(waiting_, {});
-    boost::asio::post(writer_, [this, copy = remembered_, work = boost::asio::make_work_guard(context_)] {
-        boost::asio::post(context_, [this, result = store_.save(copy)] { take(result); });
-    });
+    const auto result = std::make_shared<Result<void>>();
+    const auto write = [store = store_, copy = remembered_, result] { *result = store->save(copy); };
+    const auto done = [this, result] { take(*result); };
+    if (writer_.submit(write, done)) return;
+    *result = fail("state_not_saved", "no thread can be had to save what is wanted of services",
+                   "see the limits of tasks: ulimit -u, TasksMax=");
+    boost::asio::post(context_, done);
 }
 
 void Memory::take(const Result<void>& result) {
@@ -73,6 +94,7 @@ void Memory::take(const Result<void>& result) {
     if (!result) error = result.error();
     for (const Saved& saved : std::exchange(being_saved_, {})) saved(error);
     if (!error) {
+        if (!dirty_) unsaved_.clear();
         retry_wait_ = retry_wait_min;
         if (dirty_) save_soon();
         return;

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "base/time.hpp"
 #include "io/state/state_store.hpp"
+#include "io/workers.hpp"
 
 namespace dpsup {
 
@@ -19,7 +22,6 @@ public:
     using Saved = std::function<void(const std::optional<Error>&)>;
 
     Memory(boost::asio::io_context& context, io::StateStore store, io::Remembered remembered);
-    ~Memory();
 
     [[nodiscard]] io::RememberedService of(const std::string& service) const;
     void set(const std::string& service, const io::RememberedService& remembered);
@@ -29,22 +31,27 @@ public:
     void when_saved(Saved saved);
     [[nodiscard]] bool all_saved() const { return !dirty_ && !saving_; }
 
+    // The last word before the end; whoever waited is gone by now. False: the disk did not take it in a few seconds, which
+    // has been told, and a thread hangs there; end with _exit.
+    [[nodiscard]] bool close();
+
 private:
     void save_soon();
     void save();
     void take(const Result<void>& result);
 
     boost::asio::io_context& context_;
-    io::StateStore store_;
+    std::shared_ptr<const io::StateStore> store_;  // the thread's as well, which may outlive us
     io::Remembered remembered_;
     bool dirty_ = false;
     bool saving_ = false;
     bool scheduled_ = false;
+    std::set<std::string> unsaved_;   // services, since everything was saved
     std::vector<Saved> waiting_;      // for a save that has not begun
     std::vector<Saved> being_saved_;  // for the one under way
     Duration retry_wait_ = std::chrono::seconds(1);
     boost::asio::steady_timer retry_;
-    boost::asio::thread_pool writer_{1};
+    io::Workers writer_;  // one thread: what was written last counts
 };
 
 }  // namespace dpsup

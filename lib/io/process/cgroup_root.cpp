@@ -101,4 +101,16 @@ CgroupRoot cgroup_root_in(const std::string& delegated_cgroup) {
     return {{}, delegated_cgroup + " is not in a mounted cgroup v2 hierarchy"};
 }
 
+CgroupRoot follow_cgroup_root(const std::string& running, CgroupRoot chosen, std::string& warning) {
+    if (running == chosen.path) return chosen;
+    if (running.empty()) return {{}, "the services were launched so by an earlier dpsupd"};
+    if (::access((running + "/cgroup.procs").c_str(), W_OK) != 0) {
+        if (errno != ENOENT)
+            warning = "services run in cgroups below " + running + ", which cannot be used (" +
+                      std::strerror(errno) + "): only their main processes are taken over";
+        return chosen;
+    }
+    return {running, "services run in cgroups below " + running + ", where an earlier dpsupd launched them"};
+}
+
 }  // namespace dpsup::io

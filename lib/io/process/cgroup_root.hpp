@@ -9,6 +9,9 @@ namespace dpsup::io {
 struct CgroupRoot {
     std::string path;    // empty: no cgroup v2 hierarchy can be used
     std::string reason;  // why, one sentence for the log
+    // Of systemd, in which it lies and nothing else does. Empty: services share their unit with us and with whoever
+    // started us, so that it tells nothing.
+    std::string unit = {};
 };
 
 // Looks at the mounts and at our own cgroup, and tries. `state_dir` keeps two daemons on a host apart.
@@ -21,5 +24,10 @@ struct CgroupRoot {
 // The same in a delegated cgroup that systemd gave us ("/system.slice/dpsup-services.scope"). What runs in it directly,
 // its holder, is moved to a leaf: a cgroup with processes of its own passes no controllers on.
 [[nodiscard]] CgroupRoot cgroup_root_in(const std::string& delegated_cgroup);
+
+// What an earlier daemon launched below `running` (empty: without cgroups) can only be followed there: that root rather
+// than `chosen`, where it is another and can be used. `warning` says what is lost where it cannot.
+[[nodiscard]] CgroupRoot follow_cgroup_root(const std::string& running, CgroupRoot chosen,
+                                            std::string& warning);
 
 }  // namespace dpsup::io

@@ -64,7 +64,9 @@ CgroupTree::CgroupTree(std::string root, Inotify& inotify, Changed changed, Warn
 CgroupTree::~CgroupTree() {
     for (const auto& [leaf, state] : leaves_) {
         inotify_.remove(state.watch);
-        static_cast<void>(cgroup::remove_tree(directory_of(leaf)));
+        // A service that runs on may have made cgroups of its own, and needs the empty ones too.
+        const std::string directory = directory_of(leaf);
+        if (!cgroup::populated(directory)) static_cast<void>(cgroup::remove_tree(directory));
     }
     ::rmdir(root_.c_str());
 }
@@ -73,6 +75,10 @@ CgroupTree::~CgroupTree() {
 std::string CgroupTree::directory_of(const std::string& leaf) const {
     const auto slash = std::min(leaf.find('/'), leaf.size());
     return root_ + "/" + leaf.substr(0, slash) + ".svc" + leaf.substr(slash);
+}
+
+bool CgroupTree::gone() const {
+    return ::access(root_.c_str(), F_OK) != 0 && errno == ENOENT;
 }
 
 // A cgroup that has seen cgroup.kill cannot be born into: since 6.14 Linux compares its count of kills with
@@ -86,10 +92,15 @@ void CgroupTree::renew_if_killed(const std::string& leaf) {
 
 Staged<void> CgroupTree::create(const std::string& leaf) {
     const std::string directory = directory_of(leaf);
-    if (::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST)
-        return stage_failed("cgroup", errno, directory);
+    const bool made = ::mkdir(directory.c_str(), 0755) == 0;
+    if (!made && errno != EEXIST) return stage_failed("cgroup", errno, directory);
     if (!is_service(leaf)) return {};
     auto& state = leaves_[leaf];
+    if (made) {
+        // Whatever was known is of a directory that somebody has removed: this one has neither watch nor limits.
+        inotify_.remove(state.watch);
+        state = {};
+    }
     if (state.watch == Inotify::none) {
         state.watch = inotify_.add(directory + "/cgroup.events", IN_MODIFY, [this, leaf] { changed_(leaf); });
         if (state.watch == Inotify::none)

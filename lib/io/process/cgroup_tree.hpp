@@ -19,8 +19,9 @@ public:
     // Creates `root` where it is missing. Fails where `root` is not in a cgroup v2 hierarchy that we may use.
     [[nodiscard]] static Result<std::unique_ptr<CgroupTree>> open(std::string root, Inotify& inotify,
                                                                   Changed changed, Warn warn);
-    ~CgroupTree() override;  // removes what is empty
+    ~CgroupTree() override;  // removes the trees that are empty
 
+    [[nodiscard]] bool gone() const override;
     [[nodiscard]] Staged<Placement> prepare(const std::string& leaf, const config::Limits& limits) override;
     void limit(const std::string& leaf, const config::Limits& limits) override;
     void started(const std::string& leaf, pid_t pid, int output_fd) override;

@@ -67,10 +67,12 @@ void ProcessHostImplementation::launch_some() {
         if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
             continue;
         if (!entry->identity) entry->identity = identities_.known(entry->config->process);
-        if (entry->identity)
-            start(launch.id, *entry);
-        else
+        if (!entry->identity)
             look_up_user(launch.id, *entry);
+        else if (options_.open_cgroup_root && tree_->gone())
+            wait_for_tree(launch.id, *entry);
+        else
+            start(launch.id, *entry);
     }
     flush();
 }
@@ -92,6 +94,37 @@ void ProcessHostImplementation::identified(ServiceId id, Generation generation,
         return schedule_launches();
     }
     launch_failed(id, *entry, identity.error());
+    flush();
+}
+
+// Whoever comes while it is being made waits for the same.
+void ProcessHostImplementation::wait_for_tree(ServiceId id, const Entry& entry) {
+    waiting_for_tree_.push_back({id, entry.generation});
+    if (waiting_for_tree_.size() > 1) return;
+    warnings_("", "the cgroup " + options_.cgroup_root +
+                      ", in which services run, has been removed by somebody: making it anew");
+    const auto opened = std::make_shared<Result<void>>(fail("cgroup", "no answer"));
+    const auto open = [opened, open = options_.open_cgroup_root] { *opened = open(); };
+    if (!tree_opener_.submit(open, [this, opened] { tree_opened(*opened); }))
+        later([](ProcessHostImplementation& self) {
+            self.tree_opened(fail("cgroup", "no thread can be started to make it anew"));
+        });
+}
+
+void ProcessHostImplementation::tree_opened(const Result<void>& opened) {
+    for (const Launch& launch : std::exchange(waiting_for_tree_, {})) {
+        Entry* entry = find(launch.id);
+        if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
+            continue;
+        if (opened)
+            queue_.push_back(launch);
+        else
+            launch_failed(launch.id, *entry,
+                          {"cgroup", ENOENT,
+                           options_.cgroup_root + " has been removed by somebody, and cannot be made anew: " +
+                               opened.error().message});
+    }
+    schedule_launches();
     flush();
 }
 

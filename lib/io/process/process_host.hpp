@@ -44,6 +44,9 @@ struct ProcessHostOptions {
     // A directory of ours in a cgroup v2 hierarchy (see cgroup_root.hpp); created where it is missing. Empty:
     // processes are tracked as descendants of this process, which becomes a subreaper.
     std::string cgroup_root;
+    // Makes `cgroup_root` anew where it has gone meanwhile; called in a thread, and may wait. Empty: nobody does, and
+    // launches fail until it is there again.
+    std::function<Result<void>()> open_cgroup_root;
     // Marks our processes where there is no cgroup (DPSUP_INSTANCE in their environment): the same for a daemon and
     // for those that take over from it. Empty: one that nobody else has.
     std::string instance;

@@ -4,7 +4,7 @@
 //                                             |
 //                                             +--failed--> idle
 //
-// `queued` includes the time in which its user is looked up. A stop takes the turn away from what is queued, or still
+// `queued` includes the time in which its user is looked up, and in which the root of all trees is made anew. A stop takes the turn away from what is queued, or still
 // waits for the launching thread; what is asked of an instance whose child is about to be born is done once it runs.
 // What an earlier daemon launched is adopted through `launching` as well: it is left once it is known what runs.
 // `ending` is left only when nothing of the service runs any more; then Emptied is told. A kill while nothing
@@ -37,6 +37,7 @@
 #include "io/process/process_tree.hpp"
 #include "io/process/reaper.hpp"
 #include "io/process/starter.hpp"
+#include "io/workers.hpp"
 
 namespace dpsup::io {
 
@@ -135,6 +136,8 @@ private:
     void launch_some();
     void look_up_user(ServiceId id, const Entry& entry);
     void identified(ServiceId id, Generation generation, const Identities::Answer& identity);
+    void wait_for_tree(ServiceId id, const Entry& entry);
+    void tree_opened(const Result<void>& opened);
     void start(ServiceId id, Entry& entry);
     [[nodiscard]] Staged<LaunchJob> prepare(ServiceId id, Entry& entry);
     [[nodiscard]] static Staged<void> give_sockets(const Entry& entry);
@@ -203,6 +206,8 @@ private:
     std::unordered_map<ServiceId, Entry> entries_;
     std::unordered_map<std::string, ServiceId> by_name_;
     std::deque<Launch> queue_;
+    std::vector<Launch> waiting_for_tree_;
+    Workers tree_opener_;
     std::deque<core::ServiceEvent> outbox_;
     std::set<ServiceId> ending_;
     std::set<ServiceId> reloading_;             // their reload command is not gone yet

@@ -40,6 +40,9 @@ public:
     ProcessTree(const ProcessTree&) = delete;
     ProcessTree& operator=(const ProcessTree&) = delete;
 
+    // That in which all trees lie has gone, and with it every process: nothing can be launched until it is there again.
+    [[nodiscard]] virtual bool gone() const { return false; }
+
     // Before a launch. Stages "cgroup" and "limits".
     [[nodiscard]] virtual Staged<Placement> prepare(const std::string& leaf,
                                                     const config::Limits& limits) = 0;

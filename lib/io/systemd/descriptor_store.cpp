@@ -10,8 +10,11 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <utility>
+
+#include "io/systemd/manager_message.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -83,8 +86,7 @@ std::vector<std::string> DescriptorStore::waiting() const {
 
 Result<void> DescriptorStore::keep(const std::string& name, int fd) {
     if (Result<void> kept = keep_over_exec(name, fd); !kept) return kept;
-    const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name;
-    (void)sd_pid_notify_with_fds(0, 0, state.c_str(), &fd, 1);
+    tell_manager("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, Patience::brief, std::span(&fd, 1));
     return {};
 }
 
@@ -99,7 +101,7 @@ void DescriptorStore::drop(const std::string& name) {
     const auto named = [&name](const Named& one) { return one.name == name; };
     std::erase_if(kept_, named);
     std::erase_if(passed_, named);
-    (void)sd_notify(0, ("FDSTOREREMOVE=1\nFDNAME=" + name).c_str());
+    tell_manager("FDSTOREREMOVE=1\nFDNAME=" + name, Patience::brief);
 }
 
 void DescriptorStore::open_for_exec() {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "io/clock.hpp"
+#include "io/systemd/manager_message.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -15,36 +16,32 @@ long long microseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
 }
 
-// Best effort by nature: a systemd that does not listen changes nothing of what dpsupd does.
-void say(const std::string& text) {
-    (void)sd_notify(0, text.c_str());
-}
-
 }  // namespace
 
 void SystemdNotifier::ready(const std::string& status) const {
-    say("READY=1\nSTATUS=" + status);
+    tell_manager("READY=1\nSTATUS=" + status, Patience::brief);
 }
 
 void SystemdNotifier::reloading(const std::string& status) const {
-    say("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds(now().time_since_epoch())) +
-        "\nSTATUS=" + status);
+    tell_manager("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(microseconds(now().time_since_epoch())) +
+                     "\nSTATUS=" + status,
+                 Patience::brief);
 }
 
 void SystemdNotifier::stopping(const std::string& status) const {
-    say("STOPPING=1\nSTATUS=" + status);
+    tell_manager("STOPPING=1\nSTATUS=" + status, Patience::brief);
 }
 
 void SystemdNotifier::status(const std::string& text) const {
-    say("STATUS=" + text);
+    tell_manager("STATUS=" + text, Patience::none);
 }
 
 void SystemdNotifier::watchdog() const {
-    say("WATCHDOG=1");
+    tell_manager("WATCHDOG=1", Patience::none);
 }
 
 void SystemdNotifier::extend_timeout(Duration by) const {
-    say("EXTEND_TIMEOUT_USEC=" + std::to_string(microseconds(by)));
+    tell_manager("EXTEND_TIMEOUT_USEC=" + std::to_string(microseconds(by)), Patience::none);
 }
 
 std::optional<Duration> SystemdNotifier::watchdog_period() const {

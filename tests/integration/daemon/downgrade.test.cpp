@@ -1,9 +1,12 @@
-// An older dpsupd is installed over a newer one: what that has on record is not for the older, and stays as it is.
+// Another dpsupd is installed over the one that wrote what is on record. What a newer one wrote is not for an older, and
+// stays as it is; what a newer one does not understand is passed over, and told.
 #include <gmock/gmock.h>
 
 #include <filesystem>
 
 #include "daemon.hpp"
+#include "io/state/applied_config.hpp"
+#include "io/state/record_file.hpp"
 
 namespace dpsup::test {
 namespace {
@@ -61,6 +64,43 @@ INSTANTIATE_TEST_SUITE_P(Daemon, Downgrade,
                              const std::string file = tested.param.file;
                              return "Of" + file.substr(0, file.find_first_of(".-"));
                          });
+
+class PassedOver : public ::testing::Test {
+protected:
+    // Its files say something that nobody has applied, and it is killed.
+    void SetUp() override {
+        ASSERT_TRUE(daemon_.all_reach({"ready"}));
+        daemon_.configure("[service.x]\ncommand = \"@ACTOR@\"\n[service.edited]\ncommand = \"@ACTOR@\"\n");
+        daemon_.signal(SIGKILL);
+        ASSERT_TRUE(daemon_.wait().has_value());
+        record_ = file_that_begins_with(daemon_.path("run"), "applied-");
+        ASSERT_NE(record_, "");
+    }
+    // The files count now, and whoever wonders why finds it in the log.
+    void expect_told(const std::string& why) {
+        daemon_.launch();
+        ASSERT_TRUE(daemon_.answers());
+        EXPECT_TRUE(daemon_.status("edited").present());
+        EXPECT_THAT(daemon_.log(), HasSubstr("on record in " + record_ + ", is of no use"));
+        EXPECT_THAT(daemon_.log(), HasSubstr(why));
+    }
+
+    Daemon daemon_{"[service.x]\ncommand = \"@ACTOR@\"\n"};
+    std::string record_;
+};
+
+TEST_F(PassedOver, AnAppliedConfigurationThatIsNotUnderstood) {
+    auto applied = io::load_applied_config(record_, io::boot_id());
+    ASSERT_TRUE(applied && *applied);
+    (*applied)->origin.sources.front().text += "\nunheard_of = true\n";
+    ASSERT_TRUE(io::store_applied_config(record_, io::boot_id(), **applied));
+    expect_told("unheard_of");
+}
+
+TEST_F(PassedOver, ADamagedRecordOfOne) {
+    append_file(record_, "more\n");
+    expect_told("it is damaged");
+}
 
 }  // namespace
 }  // namespace dpsup::test
