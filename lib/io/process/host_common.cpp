@@ -34,7 +34,8 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
               }),
       worker_(
           context, reaper_, [this](const std::string& message) { warnings_("", message); }, options_.launch),
-      identities_(context, options_.resolve ? options_.resolve : resolve_identity) {}
+      identities_(context, options_.resolve ? options_.resolve : resolve_identity),
+      next_look_(context) {}
 
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
