@@ -332,7 +332,8 @@ int run_daemon(Start start) {
     if (!ended) log_error(ended.error());
     const bool useless = !ended && ended.error().code == "state_too_new";
     const int code = ended.value_or(useless ? exit_config : 1);
-    if (!close_log()) ::_exit(code);
+    const bool log_is_written = close_log();
+    if (!log_is_written || io::Workers::left_a_call()) ::_exit(code);
     return code;
 }
 
