@@ -197,13 +197,8 @@ Result<Directories> open_directories(Start& start, io::DescriptorStore& descript
     }
 }
 
-struct Progress {
-    bool started = false;
-    bool hangs = false;  // a thread, at the end: nothing may be torn down under it
-};
-
 // Everything that lives as long as the daemon, in the order in which it is opened.
-Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
+Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     tell_what_counts(start);
     io::DescriptorStore descriptors = io::DescriptorStore::inherit();
     Result<Directories> directories = open_directories(start, descriptors);
@@ -254,12 +249,12 @@ Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
     });
     reexec.connect(server, lifecycle);
     lifecycle.ready();
-    progress.started = true;
+    started = true;
     applier.start(std::move(start.origin));
     if (start.handover) reexec.taken_over(start.handover->since);
     context.run();
     server.stop();
-    progress.hangs = !memory.close();
+    memory.close();
     const bool all_stopped = !lifecycle.was_forced() && !lifecycle.has_left_services();
     if (all_stopped && by_systemd) io::close_services_scope(scope_of(paths));
     return lifecycle.was_forced() ? 1 : 0;
@@ -267,11 +262,11 @@ Result<int> run(Start start, const rlimit64& nofile, Progress& progress) {
 
 // Threads that the daemon needs are started with it; where the system has none, that is an error like any other: a
 // std::system_error, or Boost's own, which have this base in common.
-Result<int> run_if_it_starts(Start start, const rlimit64& nofile, Progress& progress) {
+Result<int> run_if_it_starts(Start start, const rlimit64& nofile, bool& started) {
     try {
-        return run(std::move(start), nofile, progress);
+        return run(std::move(start), nofile, started);
     } catch (const std::runtime_error& error) {
-        if (progress.started) throw;
+        if (started) throw;
         return cannot_start(error);
     }
 }
@@ -323,12 +318,13 @@ int run_daemon(Start start) {
     }
     const rlimit64 started_with = start.handover ? start.handover->nofile : io::descriptor_limit();
     if (!io::raise_descriptor_limit(started_with)) log_warning("cannot raise the limit of open files");
-    Progress progress;
-    const Result<int> ended = run_if_it_starts(std::move(start), started_with, progress);
+    bool started = false;
+    const Result<int> ended = run_if_it_starts(std::move(start), started_with, started);
     if (!ended) log_error(ended.error());
     const bool useless = !ended && ended.error().code == "state_too_new";
     const int code = ended.value_or(useless ? exit_config : 1);
-    if (!close_log() || progress.hangs) ::_exit(code);
+    const bool log_is_written = close_log();
+    if (!log_is_written || io::Workers::left_a_call()) ::_exit(code);
     return code;
 }
 

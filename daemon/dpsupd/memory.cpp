@@ -25,20 +25,18 @@ Memory::Memory(boost::asio::io_context& context, io::StateStore store, io::Remem
       retry_(context),
       writer_(context, 1) {}
 
-bool Memory::close() {
-    if (all_saved()) return true;
+void Memory::close() {
+    if (all_saved()) return;
     // Its own thread's, after what that has in hand: the disk may hang for ever.
     const auto saved = std::make_shared<std::promise<Result<void>>>();
     std::future<Result<void>> answer = saved->get_future();
     const auto write = [store = store_, copy = remembered_, saved] { saved->set_value(store->save(copy)); };
     if (!writer_.submit(write, [] {})) write();
-    if (answer.wait_for(close_patience) != std::future_status::ready) {
-        log_warning("the disk with the state directory does not answer: what was last wanted of " +
-                    listed({unsaved_.begin(), unsaved_.end()}) + " is not saved, and will be forgotten");
-        return false;
-    }
+    if (answer.wait_for(close_patience) != std::future_status::ready)
+        return log_warning("the disk with the state directory does not answer: what was last wanted of " +
+                           listed({unsaved_.begin(), unsaved_.end()}) +
+                           " is not saved, and will be forgotten");
     if (const Result<void> result = answer.get(); !result) log_error(result.error());
-    return true;
 }
 
 io::RememberedService Memory::of(const std::string& service) const {

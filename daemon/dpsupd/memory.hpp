@@ -31,9 +31,9 @@ public:
     void when_saved(Saved saved);
     [[nodiscard]] bool all_saved() const { return !dirty_ && !saving_; }
 
-    // The last word before the end; whoever waited is gone by now. False: the disk did not take it in a few seconds, which
-    // has been told, and a thread hangs there; end with _exit.
-    [[nodiscard]] bool close();
+    // The last word before the end; whoever waited is gone by now. Waits for the disk for a few seconds, and tells where it
+    // does not answer.
+    void close();
 
 private:
     void save_soon();

@@ -59,6 +59,7 @@ void DescendantTree::started(const std::string& leaf, pid_t pid, int output_fd) 
         launch.output_inode = info.st_ino;
     }
     launches_[leaf].push_back(launch);
+    orphans_.erase(pid);  // it may have been taken for one before we knew of it
     roots_[pid] = leaf;
 }
 
@@ -122,12 +123,13 @@ std::string DescendantTree::marked_as(pid_t pid) const {
     return mark.starts_with(instance_ + "/") ? mark.substr(instance_.size() + 1) : std::string();
 }
 
-std::string DescendantTree::owner_of_orphan(pid_t pid) const {
-    ProcEntry entry;
-    if (!read_proc_entry(pid, entry) || entry.ended()) return {};
-    if (std::string leaf = marked_as(pid); !leaf.empty()) return leaf;
+std::string DescendantTree::owner_of_orphan(pid_t pid, ProcEntry& entry) const {
+    std::string mark = marked_as(pid);
     struct stat output{};
     const bool has_output = ::stat(("/proc/" + std::to_string(pid) + "/fd/2").c_str(), &output) == 0;
+    // Last: where it is not ending yet, the marks were all there to be read.
+    if (!read_proc_entry(pid, entry) || entry.ended()) return {};
+    if (!mark.empty()) return mark;
     for (const auto& [leaf, launches] : launches_) {
         for (const auto& launch : launches) {
             if (launch.pid == entry.session) return leaf;
@@ -139,17 +141,53 @@ std::string DescendantTree::owner_of_orphan(pid_t pid) const {
     return {};
 }
 
-// Children of ours that we did not launch were handed to us when their parent died.
-std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
-    std::vector<pid_t> orphans;
-    // What the earlier daemon's services had orphaned became init's child, and what its commands left too.
-    if (orphaned_elsewhere_.contains(leaf))
-        for (const pid_t pid : all_processes())
-            if (!roots_.contains(pid) && within(leaf, marked_as(pid))) orphans.push_back(pid);
-    for (const pid_t child : own_children()) {
-        if (!roots_.contains(child) && within(leaf, owner_of_orphan(child))) orphans.push_back(child);
+// Children of ours that we did not launch were handed to us when their parent died. Where one is found ended that may have
+// lived when the list was made, its own children became ours only after that: they are in the next list.
+bool DescendantTree::look_for_orphans() {
+    std::erase_if(orphans_, [](const auto& known) {
+        ProcEntry now;
+        return !read_proc_entry(known.first, now) || now.start != known.second.start || now.ended();
+    });
+    constexpr int looks_max = 8;
+    std::set<pid_t> ended;
+    for (int look = 0; look < looks_max; ++look) {
+        bool sure = true;
+        const std::size_t ended_before = ended.size();
+        for (const pid_t child : own_children()) {
+            if (roots_.contains(child) || orphans_.contains(child) || ended.contains(child)) continue;
+            ProcEntry entry;
+            const std::string owner = owner_of_orphan(child, entry);
+            if (entry.pid == 0 || entry.ended())
+                ended.insert(child);
+            else if (!owner.empty())
+                orphans_[child] = {entry.start, owner};
+            else if (entry.ending &&
+                     entry.state != 'Z')  // a first thread that has ended tells nothing of the others
+                sure = false;
+        }
+        if (ended.size() == ended_before) return sure;
     }
-    return orphans;
+    return false;
+}
+
+// What the earlier daemon's services had orphaned became init's child, and what its commands left too.
+void DescendantTree::search_for_orphans(const std::string& leaf) {
+    if (!orphaned_elsewhere_.contains(leaf)) return;
+    for (const pid_t pid : all_processes()) {
+        if (roots_.contains(pid) || orphans_.contains(pid)) continue;
+        const std::string mark = marked_as(pid);
+        ProcEntry entry;
+        if (within(leaf, mark) && read_proc_entry(pid, entry) && !entry.ended())
+            orphans_[pid] = {entry.start, mark};
+    }
+}
+
+std::vector<pid_t> DescendantTree::orphans_of(const std::string& leaf) const {
+    std::vector<pid_t> found;
+    for (const auto& [pid, orphan] : orphans_) {
+        if (within(leaf, orphan.leaf)) found.push_back(pid);
+    }
+    return found;
 }
 
 std::vector<pid_t> DescendantTree::roots_of(const std::string& leaf) const {
@@ -160,7 +198,9 @@ std::vector<pid_t> DescendantTree::roots_of(const std::string& leaf) const {
     return found;
 }
 
-std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
+std::vector<pid_t> DescendantTree::members(const std::string& leaf) {
+    static_cast<void>(look_for_orphans());
+    search_for_orphans(leaf);
     std::vector<pid_t> found = roots_of(leaf);
     for (const pid_t pid : orphans_of(leaf)) found.push_back(pid);
     for (std::size_t i = 0, heads = found.size(); i < heads; ++i) {
@@ -174,10 +214,17 @@ std::vector<pid_t> DescendantTree::members(const std::string& leaf) const {
 bool DescendantTree::empty(const std::string& leaf) {
     std::erase_if(killed_, [](const Killed& one) { return !ForeignProcess::lives(one.held); });
     if (std::ranges::find(killed_, leaf, &Killed::service) != killed_.end()) return false;
-    if (!roots_of(leaf).empty() || !orphans_of(leaf).empty()) return false;
+    if (!roots_of(leaf).empty() || !look_for_orphans()) return false;
+    search_for_orphans(leaf);
+    if (!orphans_of(leaf).empty()) return false;
     orphaned_elsewhere_.erase(leaf);
     launches_.erase(leaf);
     return true;
+}
+
+bool DescendantTree::ends_unheard(const std::string& leaf) const {
+    return orphaned_elsewhere_.contains(leaf) ||
+           std::ranges::find(killed_, leaf, &Killed::service) != killed_.end();
 }
 
 // Up the line of ancestors, until one is known or is an orphan of ours.
@@ -188,7 +235,7 @@ bool DescendantTree::contains(const std::string& leaf, pid_t pid) {
         if (const auto root = roots_.find(pid); root != roots_.end()) return within(leaf, root->second);
         ProcEntry entry;
         if (!read_proc_entry(pid, entry)) return false;
-        if (entry.parent == self) return within(leaf, owner_of_orphan(pid));
+        if (entry.parent == self) return within(leaf, owner_of_orphan(pid, entry));
         pid = entry.parent;
     }
     return false;

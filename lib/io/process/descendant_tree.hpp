@@ -1,9 +1,11 @@
 // Trees without cgroups: the descendants of a service's main process, and the orphans that the kernel handed
 // to us as their subreaper. setsid(), double forks and the death of any ancestor do not hide a process. An
 // orphan is known by its session, by the mark in its environment, or by writing to the service's output; one
-// that has shed all three cannot be told from others and is left alone.
+// that has shed all three cannot be told from others and is left alone. While it ends it bears none of them: so it is
+// kept in mind from when it was first seen, and nothing counts as empty while a stranger ends.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,6 +32,7 @@ public:
     void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
+    [[nodiscard]] bool ends_unheard(const std::string& leaf) const override;
     [[nodiscard]] bool contains(const std::string& leaf, pid_t pid) override;
     void signal(const std::string& leaf, int signal) override;
     void kill(const std::string& leaf) override;
@@ -44,11 +47,21 @@ private:
         ino_t output_inode = 0;
     };
 
-    [[nodiscard]] std::string owner_of_orphan(pid_t pid) const;
+    struct Orphan {
+        std::uint64_t start = 0;
+        std::string leaf;
+    };
+
+    // `entry` is what it was after its marks had been read: of no number where there is no such process.
+    [[nodiscard]] std::string owner_of_orphan(pid_t pid, ProcEntry& entry) const;
+    // Brings orphans_ up to date. False: more may have come, or somebody ends whose owner cannot be told; a child will be
+    // reaped soon, and then is the time to look again.
+    [[nodiscard]] bool look_for_orphans();
+    void search_for_orphans(const std::string& leaf);
     // The leaf that it was launched into, by its environment; empty: none of ours.
     [[nodiscard]] std::string marked_as(pid_t pid) const;
     [[nodiscard]] std::vector<pid_t> orphans_of(const std::string& leaf) const;
-    [[nodiscard]] std::vector<pid_t> members(const std::string& leaf) const;
+    [[nodiscard]] std::vector<pid_t> members(const std::string& leaf);
     [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
 
     std::string instance_;
@@ -69,6 +82,7 @@ private:
     Warn warn_;
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched
+    std::unordered_map<pid_t, Orphan> orphans_;     // that lived when we last looked
 };
 
 }  // namespace dpsup::io

@@ -35,7 +35,8 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
       worker_(
           context, reaper_, [this](const std::string& message) { warnings_("", message); }, options_.launch),
       identities_(context, options_.resolve ? options_.resolve : resolve_identity),
-      tree_opener_(context, 1) {}
+      tree_opener_(context, 1),
+      next_look_(context) {}
 
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)

@@ -74,6 +74,7 @@ void ProcessHostImplementation::kill_tree(ServiceId id, Generation generation) {
         entry->phase = Phase::ending;
     }
     entry->kill_asked = true;
+    looks_ = 0;
     if (entry->phase == Phase::launching) return;
     kill_all(*entry);
     if (entry->phase == Phase::ending) {
@@ -128,6 +129,7 @@ Reaper::Watch ProcessHostImplementation::watch_process(ServiceId id, Generation 
 // service's.
 void ProcessHostImplementation::process_ended(ServiceId id, Generation generation, pid_t pid,
                                               core::Exited exited) {
+    stranger_ended();  // whose it was could not be told while it ended, if it was launched only just before
     Entry* entry = find(id);
     if (entry == nullptr) return;
     tree_->ended(entry->leaf(), pid);
@@ -164,7 +166,10 @@ void ProcessHostImplementation::check_empty(ServiceId id, Entry& entry) {
     if (entry.phase != Phase::ending) return;
     if (!tree_->empty(entry.leaf()) || commands_->launching_for(id)) {
         ending_.insert(id);
-        if (entry.kill_asked) tree_->kill(entry.leaf());
+        if (entry.kill_asked) {
+            tree_->kill(entry.leaf());
+            if (tree_->ends_unheard(entry.leaf())) look_again();
+        }
         return;
     }
     ending_.erase(id);
@@ -186,6 +191,21 @@ void ProcessHostImplementation::stranger_ended() {
             if (Entry* entry = self.find(id)) self.check_empty(id, *entry);
         }
         self.flush();
+    });
+}
+
+// A few times, at growing distances: whoever is killed ends soon, or hangs in the kernel.
+void ProcessHostImplementation::look_again() {
+    constexpr int looks_max = 6;
+    constexpr auto first = std::chrono::milliseconds(20);
+    if (look_scheduled_ || looks_ == looks_max) return;
+    look_scheduled_ = true;
+    next_look_.expires_after(first * (1 << looks_++));
+    next_look_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        const auto self = weak.lock();
+        if (error || !self) return;
+        self->look_scheduled_ = false;
+        self->stranger_ended();
     });
 }
 

@@ -70,12 +70,15 @@ int look_at_process(pid_t pid, ProcEntry& entry) {
     int parent = 0;
     int group = 0;
     int session = 0;
+    unsigned flags = 0;
     unsigned long start = 0;
     // The kernel wrote these numbers; they fit. NOLINTNEXTLINE(cert-err34-c)
     if (std::sscanf(text.c_str() + after_name + 1,
-                    " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lu",
-                    &entry.state, &parent, &group, &session, &start) != 5)
+                    " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %lu",
+                    &entry.state, &parent, &group, &session, &flags, &entry.threads, &start) != 7)
         return EIO;
+    constexpr unsigned exiting = 0x4;  // PF_EXITING
+    entry.ending = (flags & exiting) != 0;
     entry.start = start;
     if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)
         std::from_chars(text.data() + last + 1, text.data() + text.size(), entry.exit_status);

@@ -15,8 +15,13 @@ struct ProcEntry {
     pid_t session = 0;
     std::uint64_t start = 0;  // in clock ticks since boot: with the pid it names a process for good
     char state = '?';
+    int threads = 1;
+    // It is past the point of return: without memory and soon without descriptors, so that its environment and its output
+    // cannot be read any more; but its children are still its own, and what it held may still be held.
+    bool ending = false;
     int exit_status = 0;  // as of wait(2); only where it has ended, is not reaped yet, and we may look
-    [[nodiscard]] bool ended() const { return state == 'Z' || state == 'X'; }
+    // All of its threads: the first one may end before the others.
+    [[nodiscard]] bool ended() const { return state == 'X' || (state == 'Z' && threads <= 1); }
 };
 
 // 0; ESRCH or ENOENT where there is no such process; another errno where nobody can tell.

@@ -159,6 +159,7 @@ private:
     void foreign_ended(ServiceId id, Generation generation, pid_t pid, const core::Exited& exited);
     void check_empty(ServiceId id, Entry& entry);
     void stranger_ended();
+    void look_again();
     void tree_changed(const std::string& leaf);
 
     bool heard(ServiceId id, const NotifySender& sender, std::string_view text);
@@ -217,6 +218,9 @@ private:
     bool flush_scheduled_ = false;
     bool flushing_ = false;
     bool recheck_scheduled_ = false;
+    boost::asio::steady_timer next_look_;
+    int looks_ = 0;  // since somebody was last asked to be killed
+    bool look_scheduled_ = false;
 };
 
 }  // namespace dpsup::io

@@ -62,6 +62,8 @@ public:
     virtual void ended(const std::string& leaf, pid_t pid) = 0;
 
     [[nodiscard]] virtual bool empty(const std::string& leaf) = 0;
+    // Whether the last of it may end without that anybody is told: it is no child of ours.
+    [[nodiscard]] virtual bool ends_unheard(const std::string& /*leaf*/) const { return false; }
     [[nodiscard]] virtual bool contains(const std::string& leaf, pid_t pid) = 0;
     virtual void signal(const std::string& leaf, int signal) = 0;
     // SIGKILL to all. Where it cannot be done at one stroke, it is to be repeated whenever a process has
