@@ -36,6 +36,10 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
           context, reaper_, [this](const std::string& message) { warnings_("", message); }, options_.launch),
       identities_(context, options_.resolve ? options_.resolve : resolve_identity) {}
 
+ProcessHostImplementation::~ProcessHostImplementation() {
+    leave_notify();
+}
+
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return fail("subreaper", std::string("becoming the reaper of orphans: ") + std::strerror(errno));
