@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -27,6 +28,11 @@ std::vector<int> descriptors_in(msghdr& header) {
         }
     }
     return descriptors;
+}
+
+ino_t inode_of(int fd) {
+    struct stat status{};
+    return ::fstat(fd, &status) == 0 ? status.st_ino : 0;
 }
 
 std::string name_in(const std::string& text) {
@@ -70,14 +76,23 @@ void FakeStore::receive() {
 
 void FakeStore::take(const std::string& text, const std::vector<int>& descriptors) {
     const std::scoped_lock locked(mutex_);
-    if (text.starts_with("FDSTORE=1"))
-        for (const int fd : descriptors) kept_.emplace_back(name_in(text), fd);
+    for (const int fd : descriptors) {
+        if (text.starts_with("FDSTORE=1") && !has(fd))
+            kept_.emplace_back(name_in(text), fd);
+        else
+            ::close(fd);
+    }
     if (!text.starts_with("FDSTOREREMOVE=1")) return;
     std::erase_if(kept_, [name = name_in(text)](const auto& one) {
         if (one.first != name) return false;
         ::close(one.second);
         return true;
     });
+}
+
+// As systemd does: what it has already it does not take again, under whatever name.
+bool FakeStore::has(int fd) const {
+    return std::ranges::any_of(kept_, [fd](const auto& one) { return inode_of(one.second) == inode_of(fd); });
 }
 
 std::vector<std::string> FakeStore::names() const {

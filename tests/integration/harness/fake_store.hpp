@@ -24,6 +24,7 @@ public:
 
 private:
     void receive();
+    [[nodiscard]] bool has(int fd) const;
     void take(const std::string& text, const std::vector<int>& descriptors);
 
     int fd_;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -144,6 +145,7 @@ TEST_P(KeptNotify, DoNotTellTheNextInstanceOfWhatAnEarlierOneSaid) {
     const AdoptedProcess running = lose_host(launch_well(service));
     ASSERT_EQ(say(socket_of("a"), "READY=1"), 0);
     ::kill(running.pid, SIGKILL);
+    ASSERT_EQ(::waitpid(running.pid, nullptr, 0), running.pid) << "as where it was no child of ours";
     open_next_host();
     adopt(service, running);
     ASSERT_TRUE(wait_for<core::Emptied>());
