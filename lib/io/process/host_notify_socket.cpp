@@ -38,7 +38,7 @@ void ProcessHostImplementation::close_notify(Entry& entry) {
     drop_notify(entry.leaf());
 }
 
-void ProcessHostImplementation::drop_notify(const std::string& service) {
+void ProcessHostImplementation::drop_notify(const std::string& service) const {
     if (options_.drop_notify) options_.drop_notify(service);
 }
 

@@ -148,7 +148,7 @@ private:
     [[nodiscard]] std::string socket_path(const std::string& service) const;
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
     void close_notify(Entry& entry);
-    void drop_notify(const std::string& service);
+    void drop_notify(const std::string& service) const;
     void hear_notify(ServiceId id, Entry& entry);
     void claim_notify(ServiceId id, Entry& entry);
     void end_notify_adoption();
