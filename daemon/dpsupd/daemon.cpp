@@ -46,7 +46,6 @@ constexpr const char* nameless = "unknown";
 constexpr const char* own_socket_name = "control.own";
 constexpr const char* state_lock_name = "lock.state";
 constexpr const char* runtime_lock_name = "lock.runtime";
-constexpr const char* notify_sockets_name = "notify";
 
 io::UniqueFd take_one(io::DescriptorStore& descriptors, const char* name) {
     std::vector<io::UniqueFd> passed = descriptors.take(name);
@@ -227,7 +226,6 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     options.launch_begins = [&engine](ServiceId id) { engine.recorder().launch_begins(id); };
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
-    engine.world().processes().inherit(descriptors.take(notify_sockets_name));
     AppliedRecord record(start.applied_path, io::boot_id());
     Applier applier(context, engine, memory, record, start.config_file, std::move(start.config));
     Reexec reexec(context, engine, applier, memory, descriptors, {start.program, start.arguments, nofile},

@@ -199,16 +199,11 @@ void Reexec::last_events() {
 }
 
 void Reexec::execute() {
-    constexpr const char* notify_sockets = "notify";
-    for (const int fd : engine_.world().processes().notify_sockets())
-        if (const Result<void> kept = descriptors_.keep_over_exec(notify_sockets, fd); !kept)
-            log_error(kept.error());
     lifecycle_->ping();
     flush_log();
     const int error = io::execute(program_.path, program_.arguments, {program_.nofile, since_},
                                   [this] { descriptors_.open_for_exec(); });
     descriptors_.exec_failed();
-    descriptors_.drop(notify_sockets);
     give_up("execute " + program_.path + ": " + std::strerror(error));
 }
 

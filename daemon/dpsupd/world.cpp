@@ -13,6 +13,11 @@ namespace dpsup {
 namespace {
 
 constexpr Duration clear_up_every = std::chrono::milliseconds(100);
+constexpr std::string_view notify_prefix = "notify/";  // of a service's name, in the DescriptorStore
+
+std::string notify_socket_of(const std::string& service) {
+    return std::string(notify_prefix) + service;
+}
 
 // Nothing: it ran out of its time, of which the probe itself keeps account.
 std::optional<io::ExecResult> to_exec_result(io::CommandResult result) {
@@ -41,6 +46,7 @@ bool has_log_probe(const config::Service& service) {
 
 World::World(boost::asio::io_context& context, io::DescriptorStore& descriptors, Sink sink, Warnings warnings)
     : context_(context),
+      descriptors_(descriptors),
       clear_up_timer_(context),
       sink_(std::move(sink)),
       warnings_(std::move(warnings)),
@@ -49,9 +55,11 @@ World::World(boost::asio::io_context& context, io::DescriptorStore& descriptors,
 Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
     cgroup_root_ = options.cgroup_root;
+    keep_notify_sockets(options);
     auto processes = io::ProcessHost::create(context_, std::move(options), sink_, warnings_);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
+    inherit_notify_sockets();
     const auto exec = [this](const io::ExecRequest& request, io::ExecEvents events) {
         const io::CommandNumber number =
             processes_->run_in_service(request.service, request.command, request.timeout,
@@ -67,6 +75,25 @@ Result<void> World::open(io::ProcessHostOptions options) {
     };
     probes_ = std::make_unique<io::ProbeRunner>(context_, answer, exec);
     return {};
+}
+
+// What cannot be kept is only not heard while no dpsupd is there.
+void World::keep_notify_sockets(io::ProcessHostOptions& options) {
+    options.keep_notify = [this](const std::string& service, int fd) {
+        if (const Result<void> kept = descriptors_.keep(notify_socket_of(service), fd); !kept)
+            log_error(kept.error());
+    };
+    options.drop_notify = [this](const std::string& service) {
+        descriptors_.drop(notify_socket_of(service));
+    };
+}
+
+void World::inherit_notify_sockets() {
+    for (const std::string& name : descriptors_.waiting()) {
+        if (!name.starts_with(notify_prefix)) continue;
+        for (io::UniqueFd& socket : descriptors_.take(name))
+            processes_->inherit_notify(name.substr(notify_prefix.size()), std::move(socket));
+    }
 }
 
 void World::configure(ServiceId id, io::ServiceConfig config) {

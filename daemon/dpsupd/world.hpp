@@ -84,6 +84,8 @@ private:
     void perform(const core::Effect& effect, const core::Hold& hold);
     void perform(const core::Effect& effect, const core::Release& release);
     void perform(const core::Effect& effect, const core::Forget& forget);
+    void keep_notify_sockets(io::ProcessHostOptions& options);
+    void inherit_notify_sockets();
     void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
     void resume_log_probes(const core::Effect& effect, const config::Service& service, const Inherited& past);
@@ -92,6 +94,7 @@ private:
     void clear_up_later();
 
     boost::asio::io_context& context_;
+    io::DescriptorStore& descriptors_;
     boost::asio::steady_timer clear_up_timer_;
     Sink sink_;
     Warnings warnings_;

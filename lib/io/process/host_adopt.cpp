@@ -20,13 +20,6 @@ constexpr Duration again_pause_max = std::chrono::seconds(60);
 
 }  // namespace
 
-void ProcessHostImplementation::inherit(std::vector<UniqueFd> notify_sockets) {
-    for (UniqueFd& socket : notify_sockets) {
-        std::string path = NotifySocket::path_of(socket.get());
-        if (!path.empty()) inherited_notify_[std::move(path)] = std::move(socket);
-    }
-}
-
 void ProcessHostImplementation::adopt(ServiceId id, Generation generation, ServiceConfig config,
                                       const AdoptedProcess& process) {
     // Where the record tells less than it should, what it led to runs in the tree.
@@ -41,6 +34,7 @@ void ProcessHostImplementation::adopt(ServiceId id, Generation generation, Servi
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     entry.phase = Phase::launching;  // what is asked of it is done once it is known what runs
+    claim_notify(id, entry);
     settle_adoption(id, entry, process, look_pause_min);
 }
 
@@ -63,7 +57,7 @@ void ProcessHostImplementation::settle_adoption(ServiceId id, Entry& entry, cons
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     resume_output(entry);
     emit(id, entry.generation, core::Launched{found.pid});
-    inherit_notify(id, entry);
+    if (entry.notify) hear_notify(id, entry);
     resume_identity(id, entry);
     for (const Signal& signal : std::exchange(entry.signals, {})) signal_now(id, entry, signal);
     if (entry.kill_asked) kill_all(entry);
@@ -202,18 +196,6 @@ void ProcessHostImplementation::resume_output(Entry& entry) {
     rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
 }
 
-// It hears already.
-void ProcessHostImplementation::inherit_notify(ServiceId id, Entry& entry) {
-    if (!entry.config->policy.notify) return;
-    auto inherited = inherited_notify_.extract(socket_path(entry));
-    if (!inherited) return;
-    entry.notify = NotifySocket::resume(
-        context_, std::move(inherited.mapped()), inherited.key(),
-        [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
-    if (entry.notify)
-        emit(id, entry.generation, core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}});
-}
-
 // Its ids are those with which it runs, at once; its name and home come from wherever users are looked up, later.
 void ProcessHostImplementation::resume_identity(ServiceId id, Entry& entry) {
     const config::Process& process = entry.config->process;
@@ -264,13 +246,12 @@ void ProcessHostImplementation::resume_notify(ServiceId id, Entry& entry, Durati
             resume_notify(id, again, std::min(2 * pause, again_pause_max));
         });
     }
-    entry.notify->listen();
-    emit(id, entry.generation, core::Notified{.listening = true, .extend_timeout = {}, .main_pid = {}});
+    hear_notify(id, entry);
     schedule_flush();
 }
 
 void ProcessHostImplementation::end_adoption() {
-    inherited_notify_.clear();
+    end_notify_adoption();
     tree_->kill_unclaimed();
 }
 

@@ -38,6 +38,10 @@ ProcessHostImplementation::ProcessHostImplementation(boost::asio::io_context& co
       tree_opener_(context, 1),
       next_look_(context) {}
 
+ProcessHostImplementation::~ProcessHostImplementation() {
+    leave_notify();
+}
+
 Result<void> ProcessHostImplementation::open() {
     if (::prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return fail("subreaper", std::string("becoming the reaper of orphans: ") + std::strerror(errno));

@@ -224,6 +224,7 @@ void ProcessHostImplementation::forget(ServiceId id) {
     commands_->cancel(id);
     ending_.erase(id);
     rotation_.forget(entry.log_path);
+    close_notify(entry);
     forget_main(entry);
     reaper_.forget(entry.launched);
     if (!tree_->remove(entry.leaf()))

@@ -15,13 +15,6 @@ void ProcessHostImplementation::resume() {
     reaper_.resume();
 }
 
-std::vector<int> ProcessHostImplementation::notify_sockets() const {
-    std::vector<int> descriptors;
-    for (const auto& [id, entry] : entries_)
-        if (entry.notify && entry.phase == Phase::running) descriptors.push_back(entry.notify->fd());
-    return descriptors;
-}
-
 void ProcessHostImplementation::run_as_daemon(std::vector<std::string> command, Duration timeout,
                                               ProcessHost::CommandCallback callback) {
     const auto own = std::make_shared<OwnCommand>(context_, worker_, reaper_, std::move(callback));

@@ -21,10 +21,6 @@ ExtraVariables notify_variables(const config::Service& service, const std::strin
 
 }  // namespace
 
-std::string ProcessHostImplementation::socket_path(const Entry& entry) const {
-    return options_.runtime_dir + "/notify/" + entry.leaf() + ".sock";
-}
-
 void ProcessHostImplementation::launch(ServiceId id, Generation generation, ServiceConfig config,
                                        PassedSockets sockets) {
     Entry& entry = entries_[id];
@@ -163,9 +159,9 @@ Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry)
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
     if (auto given = give_sockets(entry); !given) return tl::unexpected(given.error());
     const auto& config = *entry.config;
-    auto service =
-        starter_.prepare_service(*tree_, config, entry.identity, notify_variables(config, socket_path(entry)),
-                                 std::exchange(entry.sockets, {}));
+    auto service = starter_.prepare_service(*tree_, config, entry.identity,
+                                            notify_variables(config, socket_path(entry.leaf())),
+                                            std::exchange(entry.sockets, {}));
     if (!service) return tl::unexpected(service.error());
     entry.oom_kills = tree_->oom_kills(entry.leaf());
     if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
@@ -212,25 +208,6 @@ void ProcessHostImplementation::launch_failed(ServiceId id, Entry& entry, const 
     entry.phase = Phase::idle;
     entry.sockets.clear();
     emit(id, entry.generation, failure);
-}
-
-Staged<void> ProcessHostImplementation::open_notify(ServiceId id, Entry& entry) {
-    if (!entry.config->policy.notify) {
-        entry.notify.reset();
-        return {};
-    }
-    const uid_t uid = entry.identity->uid;
-    if (entry.notify && entry.notify->uid() == uid) {
-        entry.notify->hold();
-        return {};
-    }
-    entry.notify.reset();
-    auto opened = NotifySocket::open(
-        context_, socket_path(entry), uid,
-        [this, id](const NotifySender& sender, std::string_view text) { return heard(id, sender, text); });
-    if (!opened) return tl::unexpected(opened.error());
-    entry.notify = std::move(*opened);
-    return {};
 }
 
 void ProcessHostImplementation::limit(ServiceId id, const config::Limits& limits) {

@@ -122,6 +122,7 @@ struct NotifySocket::Implementation : std::enable_shared_from_this<Implementatio
     uid_t uid;
     Heard heard;
     bool held = true;
+    bool left = false;
     bool waiting = false;
 };
 
@@ -139,12 +140,11 @@ Staged<std::unique_ptr<NotifySocket>> NotifySocket::open(boost::asio::io_context
 std::unique_ptr<NotifySocket> NotifySocket::resume(boost::asio::io_context& context, UniqueFd fd,
                                                    const std::string& path, Heard heard) {
     struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return nullptr;
+    if (path_of(fd.get()) != path || ::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
+        return nullptr;
     auto implementation = std::make_shared<Implementation>(context, path, status.st_uid, std::move(heard));
     implementation->descriptor.assign(fd.release());
-    std::unique_ptr<NotifySocket> resumed(new NotifySocket(std::move(implementation)));
-    resumed->listen();
-    return resumed;
+    return std::unique_ptr<NotifySocket>(new NotifySocket(std::move(implementation)));
 }
 
 std::string NotifySocket::path_of(int fd) {
@@ -161,7 +161,7 @@ NotifySocket::NotifySocket(std::shared_ptr<Implementation> implementation)
 NotifySocket::~NotifySocket() {
     boost::system::error_code ignored;
     implementation_->descriptor.close(ignored);
-    ::unlink(implementation_->path.c_str());
+    if (!implementation_->left) ::unlink(implementation_->path.c_str());
 }
 
 void NotifySocket::drain() {
@@ -182,6 +182,10 @@ void NotifySocket::hold() {
 void NotifySocket::listen() {
     implementation_->held = false;
     if (!implementation_->waiting) implementation_->wait();
+}
+
+void NotifySocket::leave() {
+    implementation_->left = true;
 }
 
 uid_t NotifySocket::uid() const {

@@ -33,14 +33,14 @@ public:
     [[nodiscard]] static Staged<std::unique_ptr<NotifySocket>> open(boost::asio::io_context& context,
                                                                     const std::string& path, uid_t uid,
                                                                     Heard heard);
-    // Goes on with one that an earlier program in this process had opened, and hears what has arrived since. Nothing:
-    // it is not there any more.
+    // Goes on with one that an earlier dpsupd had opened; what has arrived since waits until listen(). Nothing: `fd` is
+    // no socket that is bound to `path`, or that is not there any more.
     [[nodiscard]] static std::unique_ptr<NotifySocket> resume(boost::asio::io_context& context, UniqueFd fd,
                                                               const std::string& path, Heard heard);
     // Where it is bound; empty: it is no such socket.
     [[nodiscard]] static std::string path_of(int fd);
 
-    ~NotifySocket();  // removes the path
+    ~NotifySocket();  // removes the path, but for leave()
     NotifySocket(const NotifySocket&) = delete;
     NotifySocket& operator=(const NotifySocket&) = delete;
 
@@ -51,6 +51,8 @@ public:
     // from now on waits until listen(), since the instance may speak before we know its pid.
     void hold();
     void listen();
+    // The path stays: whoever comes after us resumes it, and what is said meanwhile waits in it.
+    void leave();
     [[nodiscard]] uid_t uid() const;
     [[nodiscard]] int fd() const;
 

@@ -22,8 +22,8 @@ void ProcessHost::launch(ServiceId id, Generation generation, ServiceConfig conf
     implementation_->launch(id, generation, std::move(config), std::move(sockets));
 }
 
-void ProcessHost::inherit(std::vector<UniqueFd> notify_sockets) {
-    implementation_->inherit(std::move(notify_sockets));
+void ProcessHost::inherit_notify(const std::string& service, UniqueFd socket) {
+    implementation_->inherit_notify(service, std::move(socket));
 }
 
 void ProcessHost::adopt(ServiceId id, Generation generation, ServiceConfig config,
@@ -109,10 +109,6 @@ void ProcessHost::tell_all() {
 
 void ProcessHost::resume() {
     implementation_->resume();
-}
-
-std::vector<int> ProcessHost::notify_sockets() const {
-    return implementation_->notify_sockets();
 }
 
 void ProcessHost::kill_command(CommandNumber number) {

@@ -60,6 +60,9 @@ struct ProcessHostOptions {
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
     // Told when a launch's turn has come, before anything of it can run; within the loop's turn.
     std::function<void(ServiceId)> launch_begins;
+    // Where its notify socket outlives this process: told when it is opened, or gone on with, and when it is closed.
+    std::function<void(const std::string& service, int fd)> keep_notify;
+    std::function<void(const std::string& service)> drop_notify;
     // In place of the real ones, for tests; called in threads.
     std::function<Staged<pid_t>(LaunchPlan&)> launch;
     std::function<Staged<Identity>(const config::Process&)> resolve;
@@ -109,15 +112,16 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<ProcessHost>> create(boost::asio::io_context& context,
                                                                      ProcessHostOptions options,
                                                                      EventSink events, WarningSink warnings);
-    ~ProcessHost();  // leaves services running; removes empty cgroups
+    ~ProcessHost();  // leaves services running, and their notify sockets kept; removes empty cgroups
     ProcessHost(const ProcessHost&) = delete;
     ProcessHost& operator=(const ProcessHost&) = delete;
 
     // Queues a launch; many at once are carried out in order, a few a turn. Answer: Launched or LaunchFailed.
     void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets = {});
 
-    // What an earlier program in this process heard its services on; before the adoption.
-    void inherit(std::vector<UniqueFd> notify_sockets);
+    // A service's notify socket as an earlier dpsupd kept it; before the adoption. What was said meanwhile to an instance
+    // that is adopted is heard.
+    void inherit_notify(const std::string& service, UniqueFd socket);
 
     // Takes an instance over which an earlier daemon launched, before anything else is asked for its service. Answer:
     // Launched where its main process runs, and Notified with `listening` once its messages are heard; Launched also where
@@ -175,8 +179,6 @@ public:
     void hold_exits();
     void tell_all();
     void resume();
-    // Of what runs, for inherit() in the program that comes after.
-    [[nodiscard]] std::vector<int> notify_sockets() const;
 
     // Whether the launch of this instance still waits for its turn, or has not been asked for.
     [[nodiscard]] bool queued(ServiceId id, Generation generation) const;

@@ -48,10 +48,13 @@ class ProcessHostImplementation : public std::enable_shared_from_this<ProcessHos
 public:
     ProcessHostImplementation(boost::asio::io_context& context, ProcessHostOptions options,
                               ProcessHost::EventSink events, ProcessHost::WarningSink warnings);
+    ~ProcessHostImplementation();
+    ProcessHostImplementation(const ProcessHostImplementation&) = delete;
+    ProcessHostImplementation& operator=(const ProcessHostImplementation&) = delete;
     [[nodiscard]] Result<void> open();
 
     void launch(ServiceId id, Generation generation, ServiceConfig config, PassedSockets sockets);
-    void inherit(std::vector<UniqueFd> notify_sockets);
+    void inherit_notify(const std::string& service, UniqueFd socket);
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
     [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
                                                               const AdoptedProcess& known) const;
@@ -75,7 +78,6 @@ public:
     void kill_launching() { worker_.kill_children(); }
     void hold_exits() { reaper_.hold(); }
     void resume();
-    [[nodiscard]] std::vector<int> notify_sockets() const;
     void flush();
     [[nodiscard]] std::string status_text(ServiceId id) const;
 
@@ -148,8 +150,14 @@ private:
     static void signal_main(const Entry& entry, int signal);
     void kill_all(Entry& entry);
     void run_reload(ServiceId id, const Entry& entry, const config::ReloadCommand& reload);
-    [[nodiscard]] std::string socket_path(const Entry& entry) const;
+    [[nodiscard]] std::string socket_path(const std::string& service) const;
     [[nodiscard]] Staged<void> open_notify(ServiceId id, Entry& entry);
+    void close_notify(Entry& entry);
+    void drop_notify(const std::string& service) const;
+    void hear_notify(ServiceId id, Entry& entry);
+    void claim_notify(ServiceId id, Entry& entry);
+    void end_notify_adoption();
+    void leave_notify();
     // True: nothing of the launch will ever run, and the entry is idle.
     [[nodiscard]] bool cancel_launch(Entry& entry);
 
@@ -185,7 +193,6 @@ private:
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
     void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
-    void inherit_notify(ServiceId id, Entry& entry);
     void resume_identity(ServiceId id, Entry& entry);
     void look_up_again(ServiceId id, const Entry& entry, Duration pause);
     void looked_up_again(ServiceId id, Entry& entry, Duration pause, const Identities::Answer& identity);
@@ -203,7 +210,7 @@ private:
     LaunchWorker worker_;
     Identities identities_;
     std::unique_ptr<CommandRunner> commands_;
-    std::unordered_map<std::string, UniqueFd> inherited_notify_;  // by path
+    std::unordered_map<std::string, UniqueFd> inherited_notify_;  // by service; nobody has taken them
     std::unordered_map<ServiceId, Entry> entries_;
     std::unordered_map<std::string, ServiceId> by_name_;
     std::deque<Launch> queue_;

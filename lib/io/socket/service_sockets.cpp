@@ -3,9 +3,11 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
+#include "base/hash.hpp"
 #include "config/socket_keys.hpp"
 #include "io/socket/listening_socket.hpp"
 
@@ -15,7 +17,16 @@ namespace {
 constexpr std::string_view prefix = "service/";
 constexpr int tries_max = 20;
 
-std::string stored_as(const std::string& service) {
+// Each socket has a name of its own, so that letting one go leaves the others in the store. An address may hold what a
+// name there may not, and be longer.
+std::string stored_as(const std::string& service, const config::Socket& socket) {
+    std::ostringstream name;
+    name << prefix << service << '/' << std::hex << fnv1a(config::address_of(socket));
+    return name.str();
+}
+
+// As earlier versions stored all sockets of a service.
+std::string once_stored_as(const std::string& service) {
     return std::string(prefix) + service;
 }
 
@@ -39,24 +50,31 @@ const PassedSocket* ServiceSockets::find(const Holding& holding, const config::S
 
 // Supervision goes on where it cannot be stored; only a next daemon would have to open it anew.
 void ServiceSockets::add(Holding& holding, const config::Socket& socket, UniqueFd fd) {
-    (void)store_.keep(stored_as(holding.name), fd.get());
+    (void)store_.keep(stored_as(holding.name, socket), fd.get());
     holding.sockets.push_back({socket, std::make_shared<const UniqueFd>(std::move(fd))});
 }
 
-// A name in the store stands for all sockets of a service: what stays is stored anew, a removed namesake's too.
 void ServiceSockets::let_go(Holding& holding, const std::function<bool(const PassedSocket&)>& unwanted) {
     std::vector<config::Socket> left;
     for (const PassedSocket& held : holding.sockets)
         if (unwanted(held)) left.push_back(held.socket);
     if (left.empty()) return;
     std::erase_if(holding.sockets, unwanted);
-    store_.drop(stored_as(holding.name));
-    for (const auto& [id, other] : holdings_)
-        if (other.name == holding.name)
-            for (const PassedSocket& held : other.sockets)
-                (void)store_.keep(stored_as(other.name), held.fd->get());
-    for (const config::Socket& socket : left)
+    for (const config::Socket& socket : left) {
+        drop(holding.name, socket);
         if (!clear_up(socket)) uncleared_.push_back({socket});
+    }
+}
+
+// A service that has taken the place of a removed one of this name may have a socket there, whose file was gone: it is
+// stored anew.
+void ServiceSockets::drop(const std::string& service, const config::Socket& socket) {
+    const std::string name = stored_as(service, socket);
+    store_.drop(name);
+    for (const auto& [id, other] : holdings_) {
+        const PassedSocket* held = other.name == service ? find(other, socket) : nullptr;
+        if (held != nullptr) (void)store_.keep(name, held->fd->get());
+    }
 }
 
 bool ServiceSockets::clear_up_again() {
@@ -79,9 +97,16 @@ ServiceSockets::Holding& ServiceSockets::prepare(ServiceId id, const config::Ser
     Holding& holding = holdings_[id];
     holding.name = service.name;
     const std::vector<config::Socket>& wanted = service.process.sockets;
-    if (std::vector<UniqueFd> passed = store_.take(stored_as(service.name)); !passed.empty()) {
-        store_.drop(stored_as(service.name));  // with what turns out not to be wanted
+    const std::string old_name = once_stored_as(service.name);
+    if (std::vector<UniqueFd> passed = store_.take(old_name); !passed.empty()) {
+        store_.drop(old_name);  // first: systemd takes nothing a second time, under whatever name
         claim(holding, std::move(passed), wanted);
+    }
+    for (const config::Socket& socket : wanted) {
+        std::vector<UniqueFd> passed = store_.take(stored_as(service.name, socket));
+        if (passed.empty()) continue;
+        claim(holding, std::move(passed), wanted);
+        if (find(holding, socket) == nullptr) drop(service.name, socket);
     }
     return holding;
 }

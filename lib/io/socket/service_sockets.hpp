@@ -57,6 +57,7 @@ private:
     [[nodiscard]] Holding& prepare(ServiceId id, const config::Service& service);
     void claim(Holding& holding, std::vector<UniqueFd> found, const std::vector<config::Socket>& wanted);
     void let_go(Holding& holding, const std::function<bool(const PassedSocket&)>& unwanted);
+    void drop(const std::string& service, const config::Socket& socket);
     void add(Holding& holding, const config::Socket& socket, UniqueFd fd);
     [[nodiscard]] static const PassedSocket* find(const Holding& holding, const config::Socket& socket);
 

@@ -34,7 +34,7 @@ public:
     void drop(const std::string& name);
 
     // Lets all that is kept through the next exec and names it in the environment, in order; what does not fit there (more
-    // than some ten thousand) is closed. Undone where that exec fails.
+    // than some thousands) is closed. Undone where that exec fails.
     void open_for_exec();
     void exec_failed();
 

@@ -124,7 +124,7 @@ TEST_P(ReexecSoak, LeadsToNoSecondInstanceNorAnythingForgotten) {
     for (int i = 0; i < steady_count; ++i) EXPECT_EQ(daemon.text(steady(i) + ".double"), "") << i;
     for (int i = 0; i < slow_count; ++i) EXPECT_EQ(daemon.text(slow(i) + ".double"), "") << i;
     EXPECT_EQ(count_of(daemon.log(), "not known"), 0U) << "how something ended was lost";
-    EXPECT_EQ(count_of(daemon.log(), "an earlier daemon had left running"), 0U);
+    EXPECT_EQ(count_of(daemon.log(), "an earlier dpsupd left process"), 0U) << "without a record";
     const auto end = daemon.terminate();
     ASSERT_TRUE(end.has_value());
     EXPECT_EQ(end->code, 0);

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <sstream>
 
+#include "base/hash.hpp"
+#include "config/socket_keys.hpp"
 #include "io/socket/listening_socket.hpp"
 #include "support/free_port.hpp"
 #include "support/notify_receiver.hpp"
@@ -62,7 +65,15 @@ protected:
         }
         return told;
     }
-    static std::string kept(int fd) { return "keep service/web " + std::to_string(inode_of(fd)); }
+    static std::string name_of(const config::Socket& socket) {
+        std::ostringstream name;
+        name << "service/web/" << std::hex << fnv1a(config::address_of(socket));
+        return name.str();
+    }
+    static std::string kept(const PassedSocket& one) {
+        return "keep " + name_of(one.socket) + " " + std::to_string(inode_of(one.fd->get()));
+    }
+    static std::string dropped(const config::Socket& socket) { return "drop " + name_of(socket); }
 
     test::NotifyReceiver systemd_;
     TemporaryFolder folder_;
@@ -77,7 +88,7 @@ TEST_F(Sockets, AreTheSameForTheNextInstance) {
     ASSERT_EQ(first.size(), 2U);
     EXPECT_TRUE(listens_at(first[0].fd->get(), tcp(port)));
     EXPECT_TRUE(listens_at(first[1].fd->get(), at(folder_.file("s"))));
-    EXPECT_THAT(stored(), ElementsAre(kept(first[0].fd->get()), kept(first[1].fd->get())));
+    EXPECT_THAT(stored(), ElementsAre(kept(first[0]), kept(first[1])));
     const PassedSockets second = open(service);
     EXPECT_EQ(second[0].fd, first[0].fd);
     EXPECT_EQ(second[1].fd, first[1].fd);
@@ -100,7 +111,8 @@ TEST_F(Sockets, ChangeOneByOne) {
     EXPECT_EQ(now[1].fd->get(), stays);
     EXPECT_TRUE(std::filesystem::exists(folder_.file("new")));
     EXPECT_FALSE(std::filesystem::exists(folder_.file("old")));
-    EXPECT_THAT(stored(), ElementsAre("drop service/web", kept(now[1].fd->get()), kept(now[0].fd->get())));
+    EXPECT_THAT(stored(), ElementsAre(dropped(at(folder_.file("old"))), kept(now[0])))
+        << "what stays is left alone";
 }
 
 TEST_F(Sockets, AreClosedAndTheirFilesRemoved) {
@@ -110,7 +122,7 @@ TEST_F(Sockets, AreClosedAndTheirFilesRemoved) {
     sockets_.close(id);
     EXPECT_FALSE(test::accepts(port));
     EXPECT_FALSE(std::filesystem::exists(folder_.file("s")));
-    EXPECT_THAT(stored(), ElementsAre("drop service/web"));
+    EXPECT_THAT(stored(), ElementsAre(dropped(tcp(port)), dropped(at(folder_.file("s")))));
     sockets_.close(id);
     EXPECT_THAT(stored(), IsEmpty());
 }
@@ -186,9 +198,9 @@ TEST_F(Sockets, ArePassedToTheNextDaemon) {
     ASSERT_TRUE(listener && stranger);
     const ino_t inode = inode_of(listener->get());
     const int code =
-        test::with_passed({{"service/web", stranger->get()},
-                           {"service/web", listener->get()},
-                           {"service/gone", stranger->get()},
+        test::with_passed({{name_of(at("/elsewhere")), stranger->get()},
+                           {name_of(tcp(port)), listener->get()},
+                           {"service/gone/1", stranger->get()},
                            {"control", stranger->get()}},
                           [&] {
                               DescriptorStore store = DescriptorStore::inherit();
@@ -199,14 +211,47 @@ TEST_F(Sockets, ArePassedToTheNextDaemon) {
                               return store.waiting() == std::vector<std::string>{"control"} ? 0 : 2;
                           });
     EXPECT_EQ(code, 0);
-    EXPECT_THAT(stored(), ElementsAre("drop service/web", kept(listener->get()), "drop service/gone"));
+    EXPECT_THAT(stored(), ElementsAre("keep " + name_of(tcp(port)) + " " + std::to_string(inode),
+                                      dropped(at("/elsewhere")), "drop service/gone/1"))
+        << "it has been in the store all the time";
+}
+
+TEST_F(Sockets, AreTakenUnderTheNameThatAllOfAServiceOnceHad) {
+    const std::uint16_t port = test::free_port();
+    const auto listener = open_listening(tcp(port));
+    ASSERT_TRUE(listener);
+    const ino_t inode = inode_of(listener->get());
+    const int code = test::with_passed({{"service/web", listener->get()}}, [&] {
+        DescriptorStore store = DescriptorStore::inherit();
+        ServiceSockets sockets(store);
+        const auto opened = sockets.open(id, listening({tcp(port)}));
+        return opened && inode_of(opened->at(0).fd->get()) == inode ? 0 : 1;
+    });
+    EXPECT_EQ(code, 0);
+    EXPECT_THAT(stored(),
+                ElementsAre("drop service/web", "keep " + name_of(tcp(port)) + " " + std::to_string(inode)));
+}
+
+// It is named so, and listens elsewhere.
+TEST_F(Sockets, AreNotBelievedToBeWhatTheyAreCalled) {
+    const std::uint16_t port = test::free_port();
+    const auto stranger = open_listening(at(folder_.file("stranger")));
+    ASSERT_TRUE(stranger);
+    const int code = test::with_passed({{name_of(tcp(port)), stranger->get()}}, [&] {
+        DescriptorStore store = DescriptorStore::inherit();
+        ServiceSockets sockets(store);
+        const auto opened = sockets.open(id, listening({tcp(port)}));
+        return opened && listens_at(opened->at(0).fd->get(), tcp(port)) ? 0 : 1;
+    });
+    EXPECT_EQ(code, 0);
+    EXPECT_THAT(stored(), ElementsAre(dropped(tcp(port)), testing::StartsWith("keep " + name_of(tcp(port)))));
 }
 
 TEST_F(Sockets, ArePassedAndNotLookedForInTheProcess) {
     const std::uint16_t port = test::free_port();
     const auto listener = open_listening(tcp(port));
     ASSERT_TRUE(listener);
-    const int code = test::with_passed({{"service/web", listener->get()}}, [&] {
+    const int code = test::with_passed({{name_of(tcp(port)), listener->get()}}, [&] {
         DescriptorStore store = DescriptorStore::inherit();
         ServiceSockets sockets(store);
         bool asked = false;
