@@ -80,6 +80,10 @@ struct RunBook {
     std::vector<Duration> stop_timeouts;  // any of them may hold
 
     [[nodiscard]] bool ending() const { return stopped_at || exit; }
+    void forget_losses() {
+        lost_surely = false;
+        losing.clear();
+    }
 };
 
 struct Edge {

@@ -98,7 +98,7 @@ private:
                                                              const config::ExecProbe& probe,
                                                              Attempt::Done done);
     void out_of_time(std::uint64_t number);
-    void finish(std::uint64_t number, Verdict verdict);
+    void finish(std::uint64_t number, const Verdict& verdict);
     void end(Run& run);
 
     asio::io_context& loop_;
@@ -198,7 +198,7 @@ void ProbeRunner::Implementation::start(std::uint64_t number, Run& run) {
 
 std::shared_ptr<Attempt> ProbeRunner::Implementation::make_attempt(std::uint64_t number, const Run& run) {
     const auto done = [weak = weak_from_this(), number](Verdict verdict) {
-        if (const auto self = weak.lock()) self->finish(number, std::move(verdict));
+        if (const auto self = weak.lock()) self->finish(number, verdict);
     };
     const ProbeKey key{run.service, run.request.probe};
     struct Make {
@@ -254,10 +254,10 @@ void ProbeRunner::Implementation::out_of_time(std::uint64_t number) {
     if (!run.began) return finish(number, unknown("its command was not launched within " + time));
     Verdict verdict = run.attempt->timed_out("timed out after " + time);
     if (*run.began - run.asked > run.request.timeout / 2) verdict.outcome = core::ProbeOutcome::unknown;
-    finish(number, std::move(verdict));
+    finish(number, verdict);
 }
 
-void ProbeRunner::Implementation::finish(std::uint64_t number, Verdict verdict) {
+void ProbeRunner::Implementation::finish(std::uint64_t number, const Verdict& verdict) {
     const auto entry = runs_.extract(number);
     if (!entry) return;
     Run& run = *entry.mapped();

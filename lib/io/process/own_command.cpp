@@ -62,7 +62,7 @@ void OwnCommand::run(std::vector<std::string> command, const LaunchDefaults& def
         return launched(tl::unexpected(completed.error()));
     const auto done = [self = shared_from_this()](LaunchWorker::Ticket, const Staged<pid_t>& pid,
                                                   const UniqueFd&) { self->launched(pid); };
-    ticket_ = worker_.launch({std::move(plan), std::move(writer)}, {.done = done, .held_up = {}});
+    worker_.launch({std::move(plan), std::move(writer)}, {.done = done, .held_up = {}});
 }
 
 void OwnCommand::launched(const Staged<pid_t>& pid) {

@@ -32,7 +32,6 @@ private:
     ProcessHost::CommandCallback callback_;
     boost::asio::steady_timer timer_;
     CommandOutput output_;
-    LaunchWorker::Ticket ticket_ = LaunchWorker::Ticket::none;
     pid_t pid_ = 0;
 };
 

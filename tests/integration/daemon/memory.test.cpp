@@ -39,10 +39,7 @@ TEST(Memory, KeepsWhatWasAnsweredThoughTheDaemonIsKilled) {
     Daemon daemon(two);
     ASSERT_TRUE(daemon.reaches("x", "ready"));
     ASSERT_EQ(daemon.ctl({"stop", "x"}).code(), 0);
-    daemon.signal(SIGKILL);
-    ASSERT_TRUE(daemon.wait().has_value());
-    daemon.launch();
-    ASSERT_TRUE(daemon.answers());
+    daemon.crash();
     EXPECT_EQ(daemon.status("x")["wanted"].text(), "down");
 }
 
@@ -51,10 +48,7 @@ TEST(Memory, OfAKilledDaemonLeadsToNoSecondInstance) {
     ASSERT_TRUE(daemon.reaches("x", "ready"));
     if (daemon.scratch().cgroup().empty()) GTEST_SKIP() << "no cgroup v2 tree that a test may use";
     ASSERT_TRUE(eventually([&] { return is_locked(daemon.path("lock")); }));
-    daemon.signal(SIGKILL);
-    ASSERT_TRUE(daemon.wait().has_value());
-    daemon.launch();
-    ASSERT_TRUE(daemon.answers());
+    daemon.crash();
     ASSERT_TRUE(daemon.reaches("x", "ready"));
     EXPECT_EQ(daemon.ctl({"restart", "--wait", "x"}).code(), 0);
     EXPECT_EQ(daemon.text("lock.double"), "");

@@ -30,13 +30,6 @@ std::string web(const std::string& sockets, const std::string& keys = "") {
            sockets + "]\n" + keys + "\n";
 }
 
-void crash(Daemon& daemon) {
-    daemon.signal(SIGKILL);
-    ASSERT_TRUE(daemon.wait().has_value());
-    daemon.launch();
-    ASSERT_TRUE(daemon.answers());
-}
-
 bool is_socket(const std::string& path) {
     struct stat about{};
     return ::lstat(path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode);
@@ -110,7 +103,7 @@ TEST(Sockets, AreOpenWhileTheServiceCrashesAgainAndAgain) {
         tcp(port) + "]\n");
     ASSERT_TRUE(daemon.reaches("web", "backoff"));
     EXPECT_EQ(connect_error(host, port), 0);
-    crash(daemon);
+    daemon.crash();
     EXPECT_EQ(daemon.status("web")["state"].text(), "backoff");
     EXPECT_EQ(connect_error(host, port), 0) << "opened again by the next daemon";
     ASSERT_EQ(daemon.ctl({"stop", "--wait", "web"}).code(), 0);
@@ -220,7 +213,7 @@ TEST_P(SocketTakeover, KeepsTheSocketsOfWhatRuns) {
     ASSERT_TRUE(daemon.reaches("web", "ready"));
     struct stat before{};
     ASSERT_EQ(::stat(daemon.path("web.sock").c_str(), &before), 0);
-    crash(daemon);
+    daemon.crash();
     EXPECT_THAT(get(host, port), StartsWith("HTTP/1.1 200 OK"));
     EXPECT_EQ(count_records(daemon.path("record"), "start", "web"), 1U);
     // While the service is away, the new daemon alone has them.
@@ -279,7 +272,7 @@ TEST(Sockets, RefuseNobodyThroughRestartsOfTheServiceAndOfTheDaemon) {
             ++starts;
             ASSERT_TRUE(goes_on());
         }
-        crash(daemon);
+        daemon.crash();
         ASSERT_TRUE(goes_on());
         ASSERT_EQ(count_records(daemon.path("record"), "start", "web"), starts) << "only by our command";
     }

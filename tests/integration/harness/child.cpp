@@ -114,4 +114,10 @@ Finished run(Spawn spawn, Clock::duration limit) {
     return finished;
 }
 
+bool runs(pid_t pid) {
+    const std::string stat = read_file("/proc/" + std::to_string(pid) + "/stat");
+    const auto end = stat.rfind(')');
+    return end != std::string::npos && stat.size() > end + 2 && stat[end + 2] != 'Z';
+}
+
 }  // namespace dpsup::test

@@ -64,4 +64,7 @@ struct Finished {
 // Runs it to its end.
 [[nodiscard]] Finished run(Spawn spawn, Clock::duration limit = patience);
 
+// Whether any process of that number runs; a zombie does not.
+[[nodiscard]] bool runs(pid_t pid);
+
 }  // namespace dpsup::test

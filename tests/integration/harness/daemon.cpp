@@ -119,6 +119,13 @@ void Daemon::relaunch() {
     EXPECT_TRUE(answers());
 }
 
+void Daemon::crash() {
+    signal(SIGKILL);
+    ASSERT_TRUE(wait().has_value());
+    launch();
+    ASSERT_TRUE(answers());
+}
+
 std::vector<std::string> Daemon::ctl_command(const std::vector<std::string>& arguments) const {
     std::vector<std::string> command{DPSUP_DPSUPCTL, "--socket", socket_};
     command.insert(command.end(), arguments.begin(), arguments.end());

@@ -61,6 +61,8 @@ public:
     [[nodiscard]] std::optional<End> terminate();
     // terminate(), launch() and wait until it answers.
     void relaunch();
+    // SIGKILL, launch() and wait until it answers.
+    void crash();
 
     [[nodiscard]] bool running() { return child_ && child_->running(); }
     [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : 0; }
