@@ -163,10 +163,22 @@ bool DescendantTree::look_for_orphans() {
                 orphans_[child] = {entry.start, owner};
             else if (entry.ending &&
                      entry.state != 'Z')  // a first thread that has ended tells nothing of the others
-                sure = false;
+                sure &= is_patience_over(child, entry.start);
         }
         if (ended.size() == ended_before) return sure;
     }
+    return false;
+}
+
+// One that hangs in the kernel while it ends must not hold all services up.
+bool DescendantTree::is_patience_over(pid_t stranger, std::uint64_t start) {
+    constexpr std::size_t known_max = 1024;
+    constexpr auto patience = std::chrono::seconds(2);
+    if (strangers_.size() > known_max) strangers_.clear();
+    const auto now = std::chrono::steady_clock::now();
+    const auto& [known_start, since] = strangers_.try_emplace(stranger, start, now).first->second;
+    if (known_start == start) return now - since > patience;
+    strangers_[stranger] = {start, now};
     return false;
 }
 

@@ -5,6 +5,7 @@
 // kept in mind from when it was first seen, and nothing counts as empty while a stranger ends.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -60,6 +61,7 @@ private:
     void search_for_orphans(const std::string& leaf);
     // The leaf that it was launched into, by its environment; empty: none of ours.
     [[nodiscard]] std::string marked_as(pid_t pid) const;
+    [[nodiscard]] bool is_patience_over(pid_t stranger, std::uint64_t start);
     [[nodiscard]] std::vector<pid_t> orphans_of(const std::string& leaf) const;
     [[nodiscard]] std::vector<pid_t> members(const std::string& leaf);
     [[nodiscard]] std::vector<pid_t> roots_of(const std::string& leaf) const;
@@ -83,6 +85,8 @@ private:
     std::unordered_map<std::string, std::vector<Launch>> launches_;
     std::unordered_map<pid_t, std::string> roots_;  // running children that we launched
     std::unordered_map<pid_t, Orphan> orphans_;     // that lived when we last looked
+    // Of whom nobody can tell whose they are, since they are ending: by pid, when they were born and first seen so.
+    std::unordered_map<pid_t, std::pair<std::uint64_t, std::chrono::steady_clock::time_point>> strangers_;
 };
 
 }  // namespace dpsup::io

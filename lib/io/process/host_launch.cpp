@@ -11,6 +11,10 @@
 namespace dpsup::io {
 namespace {
 
+// What still runs in a service's tree has a second to end before its launch fails.
+constexpr Duration wait_for_end_pause = std::chrono::milliseconds(20);
+constexpr unsigned waits_for_end_max = 50;
+
 ExtraVariables notify_variables(const config::Service& service, const std::string& socket) {
     if (!service.policy.notify) return {};
     ExtraVariables variables{{"NOTIFY_SOCKET", socket}};
@@ -36,6 +40,7 @@ void ProcessHostImplementation::launch(ServiceId id, Generation generation, Serv
     entry.log_keep = entry.config->process.log.keep;
     entry.generation = generation;
     entry.phase = Phase::queued;
+    entry.waits_for_end = 0;
     queue_.push_back({id, generation});
     schedule_launches();
 }
@@ -67,10 +72,22 @@ void ProcessHostImplementation::launch_some() {
             look_up_user(launch.id, *entry);
         else if (options_.open_cgroup_root && tree_->gone())
             wait_for_tree(launch.id, *entry);
+        else if (!tree_->empty(entry->leaf()) && entry->waits_for_end < waits_for_end_max)
+            wait_for_end(launch.id, *entry);
         else
             start(launch.id, *entry);
     }
     flush();
+}
+
+// Of what is about to be gone, or may be somebody else's: whoever ends shows little of himself. See prepare() for the rest.
+void ProcessHostImplementation::wait_for_end(ServiceId id, Entry& entry) {
+    ++entry.waits_for_end;
+    try_again(entry.look_again, id, entry, wait_for_end_pause, [this, id](Entry& again) {
+        if (again.phase != Phase::queued) return;
+        queue_.push_back({id, again.generation});
+        schedule_launches();
+    });
 }
 
 void ProcessHostImplementation::look_up_user(ServiceId id, const Entry& entry) {

@@ -111,8 +111,9 @@ private:
         std::vector<Signal> signals;  // asked for while it is being launched
         std::string status;
         std::unique_ptr<NotifySocket> notify;
-        Timer look_again;                         // adopted: at what could not be looked at or up
-        Timer open_again;                         // adopted: its notify socket
+        unsigned waits_for_end = 0;  // of its launch, for what still runs in its tree
+        Timer look_again;            // queued: at its tree; adopted: at what could not be looked at or up
+        Timer open_again;            // adopted: its notify socket
         std::unique_ptr<ForeignProcess> foreign;  // the main process, where it is no child of ours
         [[nodiscard]] const std::string& leaf() const { return config->name; }
     };
@@ -138,6 +139,7 @@ private:
     void launch_some();
     void look_up_user(ServiceId id, const Entry& entry);
     void identified(ServiceId id, Generation generation, const Identities::Answer& identity);
+    void wait_for_end(ServiceId id, Entry& entry);
     void wait_for_tree(ServiceId id, const Entry& entry);
     void tree_opened(const Result<void>& opened);
     void start(ServiceId id, Entry& entry);

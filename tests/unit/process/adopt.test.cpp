@@ -15,6 +15,7 @@
 namespace dpsup::io {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::Contains;
 using testing::HasSubstr;
@@ -207,6 +208,17 @@ TEST_P(CgroupAdoption, LeavesCgroupsAloneThatTheServiceMade) {
     EXPECT_EQ(wait_for<core::Launched>()->pid, main);
     EXPECT_TRUE(run_until([&] { return !alive(probe); }));
     EXPECT_TRUE(alive(nested));
+}
+
+// Not failed at once: what ends takes its moment.
+TEST_P(CgroupAdoption, LaunchesOnceTheRestHasEnded) {
+    const pid_t rest = left_in("a");
+    host_->launch(ServiceId{1}, Generation{1},
+                  std::make_shared<const config::Service>(shell("a", "exec sleep 1000")));
+    run_for(30ms);
+    EXPECT_TRUE(events_.empty());
+    ::kill(rest, SIGKILL);
+    EXPECT_TRUE(wait_for<core::Launched>());
 }
 
 constexpr auto name_of_tracking = [](const auto& one) {
