@@ -210,6 +210,21 @@ TEST_P(CgroupAdoption, LeavesCgroupsAloneThatTheServiceMade) {
     EXPECT_TRUE(alive(nested));
 }
 
+// Somebody removed the cgroup, and what had been in it is elsewhere, among others: it alone is the service's.
+TEST_P(CgroupAdoption, GoesOnWithAProcessWhoseCgroupWasRemoved) {
+    const pid_t pid = left_in("a");
+    const pid_t stranger = left_in("");
+    write_file(options_.cgroup_root + "/../cgroup.procs", std::to_string(pid), 0644);
+    ASSERT_EQ(::rmdir((options_.cgroup_root + "/a.svc").c_str()), 0);
+    adopt("a", {pid, start_of(pid)});
+    host_->end_adoption();
+    EXPECT_EQ(wait_for<core::Launched>()->pid, pid);
+    host_->kill_tree(ServiceId{1}, Generation{1});
+    EXPECT_TRUE(wait_for<core::Emptied>());
+    EXPECT_FALSE(alive(pid));
+    EXPECT_TRUE(alive(stranger));
+}
+
 // Not failed at once: what ends takes its moment.
 TEST_P(CgroupAdoption, LaunchesOnceTheRestHasEnded) {
     const pid_t rest = left_in("a");
