@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "io/process/descriptor_limit.hpp"
@@ -109,45 +110,54 @@ TEST_F(Handed, LeavesNoDescriptorBehind) {
     }
 }
 
-// A descriptor that is to be 3 may be 4, and the other way round, as they come in the daemon.
-TEST(Launcher, HandsSocketsOverWhoseNumbersAreEachOthers) {
+// In a child, so that the numbers are free: hands sockets over that have `numbers` in the daemon. 0: each arrived as what
+// it should be, from 3 on in this order.
+int hand_over(const std::string& folder, const std::vector<int>& numbers) {
+    constexpr int high = 200;
+    std::vector<UniqueFd> kept;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        auto opened = open_listening(at(folder + "/" + std::to_string(i)));
+        if (!opened) return 9;
+        kept.emplace_back(::fcntl(opened->get(), F_DUPFD, high));
+    }
+    for (int number = 3; number < 12; ++number) ::close(number);
+    std::string script = "test $LISTEN_PID = $$";
+    PassedSockets sockets;
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+        ::dup2(kept[i].get(), numbers[i]);
+        sockets.push_back({{}, std::make_shared<const UniqueFd>(numbers[i])});
+        script += " && test $(readlink /proc/$$/fd/" + std::to_string(3 + i) + ") = '" +
+                  socket_of(numbers[i]) + "'";
+    }
+    const bool first_is_free = std::ranges::find(numbers, 3) == numbers.end();
+    if (first_is_free) ::dup2(0, 3);  // so that the plan does not take it
+    const config::Process process;
+    LaunchPlan plan(process, std::make_shared<const Identity>(), {"sh", "-c", script}, "/bin/sh",
+                    {"PATH=/bin:/usr/bin", "LISTEN_PID=0000000000"});
+    const LaunchDefaults defaults = make_launch_defaults(descriptor_limit());
+    if (!plan.complete(process, defaults, -1)) return 8;
+    plan.pass(sockets);
+    if (first_is_free) ::close(3);
+    ChildUnderWay under_way;
+    Launcher launcher(under_way);
+    const auto pid = launcher.launch(plan);
+    int status = -1;
+    if (pid) ::waitpid(*pid, &status, 0);
+    return status == 0 ? 0 : 1;
+}
+
+// One that is to be 3 may be 4, and the other way round, as they come in the daemon; or 3 may be free.
+TEST(Launcher, HandsSocketsOverWhateverTheirNumbers) {
     const std::string folder = testing::TempDir() + "dpsup-test-" + std::to_string(::getpid());
     ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-        auto a = open_listening(at(folder + "/a"));
-        auto b = open_listening(at(folder + "/b"));
-        auto c = open_listening(at(folder + "/c"));
-        if (!a || !b || !c) ::_exit(9);
-        for (const auto& [fd, number] :
-             {std::pair(a->get(), 204), std::pair(b->get(), 203), std::pair(c->get(), 205)})
-            ::dup2(fd, number);
-        for (const int number : {3, 4, 5}) ::dup2(number + 200, number);
-        const auto one = [](int number) {
-            return PassedSocket{{}, std::make_shared<const UniqueFd>(number)};
-        };
-        const config::Process process;
-        const std::string script = "test $(readlink /proc/$$/fd/3) = '" + socket_of(4) +
-                                   "' && test $(readlink /proc/$$/fd/4) = '" + socket_of(3) +
-                                   "' && test $(readlink /proc/$$/fd/5) = '" + socket_of(5) +
-                                   "' && test $LISTEN_PID = $$";
-        LaunchPlan plan(process, std::make_shared<const Identity>(), {"sh", "-c", script}, "/bin/sh",
-                        {"PATH=/bin:/usr/bin", "LISTEN_PID=0000000000"});
-        const LaunchDefaults defaults = make_launch_defaults(descriptor_limit());
-        if (!plan.complete(process, defaults, -1)) ::_exit(8);
-        const PassedSockets sockets{one(4), one(3), one(5)};
-        plan.pass(sockets);
-        ChildUnderWay under_way;
-        Launcher launcher(under_way);
-        const auto pid = launcher.launch(plan);
-        int status = -1;
-        if (pid) ::waitpid(*pid, &status, 0);
-        ::_exit(status == 0 ? 0 : 1);
+    for (const std::vector<int>& numbers : {std::vector{4, 3, 5}, std::vector{3, 4}, std::vector{5, 4}}) {
+        const pid_t child = ::fork();
+        if (child == 0) ::_exit(hand_over(folder, numbers));
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << testing::PrintToString(numbers);
+        for (std::size_t i = 0; i < numbers.size(); ++i) ::unlink((folder + "/" + std::to_string(i)).c_str());
     }
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
-    for (const char* name : {"/a", "/b", "/c"}) ::unlink((folder + name).c_str());
     ::rmdir(folder.c_str());
 }
 
