@@ -47,7 +47,9 @@ void Referee::judge(const core::Event& event, const core::Output& output, Instan
 void Referee::judge_takeover(const core::Output& output, Instant now) {
     touched_.clear();
     killed_by_command_.clear();
-    relaunches_ = 0;  // the new one's budget is full
+    // The new one's budget is full, and what the old one's had promised for later is kept.
+    relaunches_ = 0;
+    promised_ = std::ranges::count_if(accounts_, [](const auto& one) { return one.second.retrying; });
     for (auto& [id, account] : accounts_)
         if (!account.forgotten) take_over(account, now);
     for (const auto& effect : output.effects) take_effect(core::DeadlineReached{}, effect, now);

@@ -144,7 +144,8 @@ private:
     double rate_most_ = 0;
     double rate_least_ = 1e9;
     Duration delay_most_{};
-    double relaunches_ = 0;  // leaky bucket of what happened
+    double relaunches_ = 0;        // leaky bucket of what happened
+    std::ptrdiff_t promised_ = 0;  // restarts that an earlier daemon's budget had let happen later
     Instant leaked_at_{};
     double reserved_ = 0;  // leaky bucket of what failures may have reserved
     Instant reserved_at_{};

@@ -65,7 +65,8 @@ void Referee::check_budget(const Account& account, Instant now) {
     relaunches_ =
         std::max(0.0, relaunches_ - rate_most_ * std::chrono::duration<double>(now - leaked_at_).count()) + 1;
     leaked_at_ = now;
-    const double allowed = burst_most_ + rate_most_ * std::chrono::duration<double>(delay_most_).count() + 1;
+    const double allowed = burst_most_ + rate_most_ * std::chrono::duration<double>(delay_most_).count() + 1 +
+                           static_cast<double>(promised_);
     if (relaunches_ > allowed)
         broken("budget", account, "restarts came faster than the host-wide budget allows");
 }
