@@ -257,6 +257,28 @@ command = ["@ACTOR@", "record", "@DIR@/record", "slow", "stop-takes", "600"]
     EXPECT_EQ(count_records(daemon.path("record"), "stop", "slow"), 1U);
 }
 
+TEST_P(Reexec, IsNoEndForWhoFollowsWhatHappens) {
+    const auto daemon =
+        with_program("[service.a]\ncommand = \"@ACTOR@\"\n[service.b]\ncommand = \"@ACTOR@\"\n");
+    ASSERT_TRUE(daemon->all_reach({"ready"}));
+    const std::string out = daemon->path("followed");
+    Child following(
+        {.command = daemon->ctl_command({"events", "-f"}), .out = out, .err = daemon->path("said")});
+    ASSERT_TRUE(eventually([&] { return read_file(out).find("ready") != std::string::npos; }));
+    reexec(*daemon);
+    EXPECT_EQ(daemon->ctl({"stop", "--wait", "a"}).code(), 0);
+    const auto stops = [&] {
+        const std::vector<std::string> lines = lines_of(read_file(out));
+        return std::ranges::count_if(lines,
+                                     [](const auto& line) { return line.find("-> stopped") != line.npos; });
+    };
+    EXPECT_TRUE(eventually([&] { return stops() == 1; })) << read_file(out);
+    daemon->crash();
+    EXPECT_EQ(daemon->ctl({"stop", "--wait", "b"}).code(), 0);
+    EXPECT_TRUE(eventually([&] { return stops() == 2; })) << read_file(out);
+    EXPECT_TRUE(following.running());
+}
+
 // Not one is started twice, nor counted as having failed. The program on disk opens the gate when it is asked, and sees
 // the first of those that waited for it start.
 TEST_P(Reexec, LaunchesWhatItHadNotLaunchedYet) {
