@@ -20,6 +20,12 @@ control::PlanReply to_reply(const config::Difference& difference) {
     return reply;
 }
 
+std::string not_on_record(const Error& error) {
+    return "done, but it is not on record; should dpsupd die before it is, the files count as they are then, "
+           "applied or not: " +
+           error.message;
+}
+
 }  // namespace
 
 Error to_error(const std::vector<config::Diagnostic>& diagnostics) {
@@ -29,8 +35,8 @@ Error to_error(const std::vector<config::Diagnostic>& diagnostics) {
             "the running configuration goes on; mend the files and apply again"};
 }
 
-Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memory,
-                 const AppliedRecord& record, std::string config_file, config::Config first)
+Applier::Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, AppliedRecord& record,
+                 std::string config_file, config::Config first)
     : context_(context),
       engine_(engine),
       memory_(memory),
@@ -56,7 +62,7 @@ core::ServiceChange Applier::add(const config::Service& service) const {
 }
 
 void Applier::start(config::Origin origin) {
-    record_.store(catalogue_.config().daemon, std::move(origin));
+    (void)record_.store(catalogue_.config().daemon, std::move(origin));  // tells, and tries again
     core::ConfigLoaded event;
     event.budget = catalogue_.config().daemon.restart_budget;
     std::map<std::string, ServiceId> known = catalogue_.ids();
@@ -179,13 +185,15 @@ void Applier::apply(const std::string& by, Reply reply) {
         Result<control::PlanReply> plan = plan_for(outcome);
         if (plan) {
             const config::Difference difference = config::difference(catalogue_.config(), *outcome.config);
-            carry_out(difference.operations, std::move(outcome));
+            const Result<void> recorded = carry_out(difference.operations, std::move(outcome));
+            if (!recorded) plan->warnings.push_back(not_on_record(recorded.error()));
         }
         reply(std::move(plan));
     });
 }
 
-void Applier::carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome) {
+Result<void> Applier::carry_out(const std::vector<config::Operation>& operations,
+                                config::LoadOutcome outcome) {
     const std::map<std::string, ServiceId> before = catalogue_.ids();
     // The paths of a running daemon stay what they are until it is started anew.
     config::Config wanted = std::move(*outcome.config);
@@ -194,7 +202,7 @@ void Applier::carry_out(const std::vector<config::Operation>& operations, config
     daemon.state_dir = catalogue_.config().daemon.state_dir;
     daemon.runtime_dir = catalogue_.config().daemon.runtime_dir;
     daemon.log_dir = catalogue_.config().daemon.log_dir;
-    record_.store(daemon, std::move(outcome.origin));
+    Result<void> recorded = record_.store(daemon, std::move(outcome.origin));
     wanted.daemon = std::move(daemon);
     catalogue_.adopt(std::move(wanted));
 
@@ -219,6 +227,7 @@ void Applier::carry_out(const std::vector<config::Operation>& operations, config
             engine_.world().limit(change.service);
     engine_.feed(event);
     if (applied_) applied_(catalogue_.config());
+    return recorded;
 }
 
 }  // namespace dpsup

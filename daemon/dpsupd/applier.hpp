@@ -22,7 +22,7 @@ class Applier {
 public:
     using Reply = std::function<void(Result<control::PlanReply>)>;
 
-    Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, const AppliedRecord& record,
+    Applier(boost::asio::io_context& context, Engine& engine, Memory& memory, AppliedRecord& record,
             std::string config_file, config::Config first);
 
     // Starts what the first configuration wants, or goes on with it. `origin`: what it was made of.
@@ -35,7 +35,7 @@ public:
     void apply(const std::string& by, Reply reply);
 
     // Nothing runs any more, by whatever means it ended: the next dpsupd reads the files.
-    void forget_applied() const { record_.clear(); }
+    void forget_applied() { record_.clear(); }
 
     // Told after each apply, for what holds beside the services.
     void on_applied(std::function<void(const config::Config&)> applied) { applied_ = std::move(applied); }
@@ -50,7 +50,9 @@ private:
 
     void load(Loaded loaded);
     [[nodiscard]] Result<control::PlanReply> plan_for(const config::LoadOutcome& outcome) const;
-    void carry_out(const std::vector<config::Operation>& operations, config::LoadOutcome outcome);
+    // The error: it is carried out, and not on record.
+    [[nodiscard]] Result<void> carry_out(const std::vector<config::Operation>& operations,
+                                         config::LoadOutcome outcome);
     void take_over(core::ServiceChange& change);
     void adopt_leftover(core::ServiceChange& change);
     void take_over_removed(const std::string& name, ServiceId id, const io::RunRecord& record,
@@ -62,7 +64,7 @@ private:
     boost::asio::io_context& context_;
     Engine& engine_;
     Memory& memory_;
-    const AppliedRecord& record_;
+    AppliedRecord& record_;
     std::string config_file_;
     Catalogue catalogue_;
     std::function<void(const config::Config&)> applied_;

@@ -226,7 +226,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
     options.launch_begins = [&engine](ServiceId id) { engine.recorder().launch_begins(id); };
     if (Result<void> opened = engine.world().open(std::move(options)); !opened)
         return tl::unexpected(opened.error());
-    AppliedRecord record(start.applied_path, io::boot_id());
+    AppliedRecord record(context, start.applied_path, io::boot_id());
     Applier applier(context, engine, memory, record, start.config_file, std::move(start.config));
     Reexec reexec(context, engine, applier, memory, descriptors, {start.program, start.arguments, nofile},
                   start.config_file);

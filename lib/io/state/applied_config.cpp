@@ -22,6 +22,7 @@ namespace json = boost::json;
 constexpr int version = 1;
 constexpr std::string_view header_word = "dpsup-applied";
 constexpr const char* error_code = "configuration_not_recorded";
+constexpr const char* never_code = "configuration_not_recordable";
 // 1,000 files of 4 MiB may be loaded; what is larger than this in all is not recorded.
 constexpr std::size_t size_max = std::size_t{64} << 20U;
 
@@ -111,10 +112,10 @@ Result<std::optional<AppliedConfig>> load_applied_config(const std::string& path
 
 Result<void> store_applied_config(const std::string& path, const std::string& boot_id,
                                   const AppliedConfig& applied) {
-    if (path.empty()) return fail(error_code, "there is no runtime directory", "set XDG_RUNTIME_DIR");
+    if (path.empty()) return fail(never_code, "there is no runtime directory", "set XDG_RUNTIME_DIR");
     const std::string folder = path.substr(0, path.rfind('/'));
     const std::string text = encode(applied);
-    Result<UniqueFd> written = fail(error_code, "the configuration is larger than 64 MiB");
+    Result<UniqueFd> written = fail(never_code, "the configuration is larger than 64 MiB");
     if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
         written = file_failed(error_code, "create", folder, errno);
     else if (text.size() <= size_max)
@@ -123,6 +124,10 @@ Result<void> store_applied_config(const std::string& path, const std::string& bo
     if (written) return {};
     remove_applied_config(path);
     return tl::unexpected(written.error());
+}
+
+bool may_store_later(const Error& error) {
+    return error.code != never_code;
 }
 
 // Each is a file of its own, which is put in the place of the one before.

@@ -37,9 +37,12 @@ struct AppliedConfig {
 // Another after each store or removal; empty where there is none.
 [[nodiscard]] std::string applied_config_mark(const std::string& path);
 
-// Where it cannot be written the old one is removed: better none than a wrong one.
+// Where it cannot be written the old one is removed. After a crash the old one would always undo what was applied since,
+// and restart what runs; without one the files count, which are what was applied as long as nobody has edited them.
 [[nodiscard]] Result<void> store_applied_config(const std::string& path, const std::string& boot_id,
                                                 const AppliedConfig& applied);
+// Of an error of that: the same configuration may well be stored another time.
+[[nodiscard]] bool may_store_later(const Error& error);
 
 void remove_applied_config(const std::string& path);
 
