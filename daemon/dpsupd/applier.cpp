@@ -114,14 +114,23 @@ void Applier::restart_where_changed(core::Snapshot& past, const std::string& def
     past.restart_cause = "its configuration changed while dpsupd was away";
 }
 
+// It was done with another definition. Where it died before it had saved with which, what was launched tells.
+bool Applier::is_another_job(const core::ServiceChange& change, const io::RunRecord& record) const {
+    if (record.snapshot.state != core::State::done) return false;
+    if (!memory_.of(change.policy.name).done_as.empty()) return !change.done;
+    return change.policy.kind == core::Kind::job && !record.definition.empty() &&
+           record.definition != config::launch_fingerprint(*catalogue_.service(change.policy.name));
+}
+
 // An earlier dpsupd of this boot has left it so.
 void Applier::take_over(core::ServiceChange& change) {
     const io::RunRecords& records = engine_.recorder().inherited();
     const auto record = records.find(change.policy.name);
     if (record == records.end()) return;
-    // A job that has another definition now is another job.
-    const bool other = !change.done && !memory_.of(change.policy.name).done_as.empty();
-    if (other && record->second.snapshot.state == core::State::done) return;
+    if (is_another_job(change, record->second)) {
+        change.past = core::snapshot_of_changed_job(record->second.snapshot, io::now());
+        return;
+    }
     change.past = record->second.snapshot;
     restart_where_changed(*change.past, record->second.definition, change.policy);
     if (change.past->run)

@@ -53,6 +53,7 @@ private:
     // The error: it is carried out, and not on record.
     [[nodiscard]] Result<void> carry_out(const std::vector<config::Operation>& operations,
                                          config::LoadOutcome outcome);
+    [[nodiscard]] bool is_another_job(const core::ServiceChange& change, const io::RunRecord& record) const;
     void take_over(core::ServiceChange& change);
     void adopt_leftover(core::ServiceChange& change);
     void take_over_removed(const std::string& name, ServiceId id, const io::RunRecord& record,

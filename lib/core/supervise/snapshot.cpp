@@ -78,6 +78,16 @@ Snapshot snapshot_of_leftover(const std::optional<Snapshot>& past, Instant now) 
     return snapshot;
 }
 
+Snapshot snapshot_of_changed_job(const Snapshot& past, Instant now) {
+    Snapshot snapshot;
+    snapshot.since = now;
+    snapshot.reason = "its configuration changed while dpsupd was away";
+    snapshot.generation = past.generation;
+    snapshot.restarts = past.restarts;
+    snapshot.last_exit = past.last_exit;
+    return snapshot;
+}
+
 namespace {
 
 // What its probes have said holds until they have been asked again.

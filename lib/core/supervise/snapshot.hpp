@@ -78,6 +78,9 @@ struct Service;
 // service. Whether it was ready nobody knows; it will not say READY=1 again.
 [[nodiscard]] Snapshot snapshot_of_leftover(const std::optional<Snapshot>& past, Instant now);
 
+// Of a job that has completed, and has another definition now: it runs anew, and goes on counting.
+[[nodiscard]] Snapshot snapshot_of_changed_job(const Snapshot& past, Instant now);
+
 struct Run;
 
 // Four bits a probe, in order: its ProbeVerdict, and 4 where it has passed once. A service has few probes; of more than

@@ -105,6 +105,34 @@ TEST_P(ChangedTakeover, RestartsWhatWasLaunchedFromAnotherDefinition) {
     EXPECT_EQ(daemon.status("b")["restarts"].number(), 1) << "once is enough";
 }
 
+// It is another job, but the same service: whoever watches its counter must not see it go back.
+class ChangedJob : public ::testing::TestWithParam<bool> {};
+
+TEST_P(ChangedJob, ThatWasDoneRunsAnewAndGoesOnCounting) {
+    const bool saved = GetParam();
+    const std::string before =
+        "[service.job]\njob = true\ncommand = \"@ACTOR@ record @DIR@/record job exit 0\"\n";
+    Daemon daemon(before);
+    ASSERT_TRUE(daemon.reaches("job", "done"));
+    ASSERT_EQ(daemon.ctl({"restart", "--wait", "job"}).code(), 0);
+    ASSERT_EQ(daemon.ctl({"restart", "--wait", "job"}).code(), 0);
+    ASSERT_EQ(daemon.status("job")["restarts"].number(), 2);
+    ASSERT_TRUE(eventually([&] { return daemon.text("state/state.json").find("job") != std::string::npos; }));
+    daemon.configure(before + "environment = { WORD = \"new\" }\n");
+    daemon.signal(SIGKILL);
+    ASSERT_TRUE(daemon.wait().has_value());
+    ASSERT_TRUE(forget_applied(daemon));
+    ASSERT_TRUE(saved || std::filesystem::remove(daemon.path("state/state.json")));
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(eventually([&] { return count_records(daemon.path("record"), "start", "job") == 4; }));
+    ASSERT_TRUE(daemon.reaches("job", "done"));
+    EXPECT_EQ(daemon.status("job")["restarts"].number(), 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Daemon, ChangedJob, ::testing::Bool(),
+                         [](const auto& one) { return one.param ? "AsIsSaved" : "WhichIsNotSavedYet"; });
+
 // Its configuration is gone, and with it nobody knows its user or its probes; but how to stop it is on record.
 TEST_P(ChangedTakeover, StopsInOrderWhatIsNotConfiguredAnyMore) {
     Daemon daemon(R"([service.db]
