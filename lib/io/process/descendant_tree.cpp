@@ -93,7 +93,7 @@ void DescendantTree::kill_unclaimed() {
     for (const pid_t pid : all_processes()) {
         const std::string leaf = marked_as(pid);
         if (leaf.empty() || pid == ::getpid() || adopted_.contains(leaf)) continue;
-        UniqueFd held = ForeignProcess::hold(pid);
+        UniqueFd held = ForeignProcess::hold_with_the_last(pid);
         if (marked_as(pid) != leaf) continue;  // it has ended, and the number may be another's
         left[service_of(leaf)].push_back(pid);
         if (held)

@@ -18,6 +18,7 @@
 #include <string>
 #include <system_error>
 
+#include "io/process/descriptor_limit.hpp"
 #include "io/process/proc_entry.hpp"
 
 namespace dpsup::io {
@@ -92,7 +93,23 @@ struct ForeignProcess::Implementation {
     Ended ended;
 };
 
+std::uint64_t ForeignProcess::descriptors_kept() {
+    constexpr std::uint64_t most = 32;
+    constexpr std::uint64_t share = 8;
+    return std::min<std::uint64_t>(most, descriptor_limit().rlim_cur / share);
+}
+
+// A new descriptor has the lowest number that is free: so many are open at least.
 UniqueFd ForeignProcess::hold(pid_t pid) {
+    UniqueFd held = hold_with_the_last(pid);
+    if (!held || static_cast<std::uint64_t>(held.get()) < descriptor_limit().rlim_cur - descriptors_kept())
+        return held;
+    held.reset();
+    errno = EMFILE;
+    return held;
+}
+
+UniqueFd ForeignProcess::hold_with_the_last(pid_t pid) {
     return UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
 }
 

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -25,8 +26,12 @@ public:
     using Ended = std::function<void(const core::Exited&)>;
 
     // Which process has that number now. Empty, and errno says why: it cannot be held (ESRCH: it has ended already; the
-    // kernel may be older than 5.3).
+    // kernel may be older than 5.3; EMFILE: no more than descriptors_kept() are left).
     [[nodiscard]] static UniqueFd hold(pid_t pid);
+    // The same with the last descriptor too: for what is held for a moment, or is one service's and not all services'.
+    [[nodiscard]] static UniqueFd hold_with_the_last(pid_t pid);
+    // A takeover holds every service: it leaves so many for the control socket, launches and probes.
+    [[nodiscard]] static std::uint64_t descriptors_kept();
     // Whether it has not ended. Then it has had that number ever since hold(), and what was found out about the number
     // meanwhile is true of it.
     [[nodiscard]] static bool lives(const UniqueFd& held);

@@ -1,13 +1,17 @@
 // ProcessHostImplementation: its making, its outbox and its small questions.
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 
 #include "io/process/cgroup_tree.hpp"
 #include "io/process/descendant_tree.hpp"
+#include "io/process/descriptor_limit.hpp"
+#include "io/process/foreign_process.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
@@ -135,6 +139,21 @@ void ProcessHostImplementation::bound_log(ServiceId id, const config::LogConfig&
 std::string ProcessHostImplementation::status_text(ServiceId id) const {
     const Entry* entry = find(id);
     return entry == nullptr ? std::string() : entry->status;
+}
+
+// One line for whoever starts dpsupd, beside those of each service that is looked at again.
+void ProcessHostImplementation::tell_of_missing_descriptors() const {
+    const UniqueFd one_more = ForeignProcess::hold(::getpid());
+    if (one_more || errno != EMFILE) return;
+    const auto missing = std::ranges::count_if(entries_, [](const auto& one) {
+        return one.second.phase == Phase::launching && one.second.look_again != nullptr;
+    });
+    if (missing == 0) return;
+    warnings_("", "descriptors are missing to watch all services that run: " + std::to_string(missing) +
+                      " (" + std::to_string(descriptor_limit().rlim_cur) + " may be open, and " +
+                      std::to_string(ForeignProcess::descriptors_kept()) +
+                      " of them are kept for commands, launches and probes); raise LimitNOFILE= of the unit, "
+                      "or ulimit -n, and start dpsupd again");
 }
 
 }  // namespace dpsup::io

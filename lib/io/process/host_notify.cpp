@@ -44,7 +44,7 @@ bool ProcessHostImplementation::change_main(ServiceId id, Entry& entry, pid_t pi
     if (Reaper::is_child(pid)) {
         if (!tree_->contains(entry.leaf(), pid)) return false;
     } else {
-        UniqueFd held = ForeignProcess::hold(pid);
+        UniqueFd held = ForeignProcess::hold_with_the_last(pid);
         if (!held || !tree_->contains(entry.leaf(), pid) || !ForeignProcess::lives(held)) return false;
         foreign =
             ForeignProcess::watch(context_, std::move(held), pid,

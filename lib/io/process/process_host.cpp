@@ -38,6 +38,7 @@ std::optional<AdoptedProcess> ProcessHost::find_leftover(const std::string& name
 
 void ProcessHost::end_adoption() {
     implementation_->end_adoption();
+    implementation_->tell_of_missing_descriptors();
 }
 
 bool ProcessHost::queued(ServiceId id, Generation generation) const {

@@ -59,6 +59,7 @@ public:
     [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
                                                               const AdoptedProcess& known) const;
     void end_adoption();
+    void tell_of_missing_descriptors() const;
     [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     [[nodiscard]] std::uint64_t process_start(ServiceId id) const;
     [[nodiscard]] std::vector<UniqueFd> listening_sockets(ServiceId id) const;
