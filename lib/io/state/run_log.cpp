@@ -1,5 +1,6 @@
 #include "io/state/run_log.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -22,6 +23,9 @@ constexpr std::uint64_t bytes_per_record = 2048;
 // What waits is written once it is as much, so that a start of thousands leaves no large buffer behind.
 constexpr std::size_t piece = 1U << 16U;
 
+// Room for a hundred lines and more.
+constexpr std::uint64_t reserve_size = 1U << 16U;
+
 constexpr Duration rewrite_again = std::chrono::seconds(1);
 constexpr Duration rewrite_again_max = std::chrono::seconds(32);
 
@@ -34,8 +38,15 @@ Result<RunLog> RunLog::open(std::string path, std::string boot_id) {
     if (Result<void> read = log.read(); !read) return tl::unexpected(read.error());
     for (const auto& [name, found] : log.found_) log.set(name, found);
     // Always anew: what is damaged goes, and appending begins at the end of a line.
-    static_cast<void>(log.flush());  // where there is no room, the next flush tells
+    if (!log.flush()) log.go_on_with_the_file();
     return log;
+}
+
+// There is no room for a second file: the one that is there will do, if all of it is good. Else the next flush tells.
+void RunLog::go_on_with_the_file() {
+    if (!file_) return;
+    must_rewrite_ = failing_ = false;
+    rewrite_above_ = size_ + size_limit() / 2;
 }
 
 Result<void> RunLog::check(const std::string& path, const std::string& boot_id) {
@@ -61,17 +72,29 @@ Result<void> RunLog::read() {
     // Another boot's processes are gone, and its clock said something else.
     if (head.version == 0) damaged_ = 1;
     if (head.version == 0 || boot_id_.empty() || head.boot_id != boot_id_) return {};
-    while (std::getline(file, line)) take(line);
+    size_ = line.size() + 1;
+    bool whole = !file.eof();
+    while (std::getline(file, line)) {
+        whole = !file.eof();
+        line += '\n';
+        take(line);
+    }
+    if (damaged_ == 0 && whole) file_ = UniqueFd(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_APPEND));
+    if (file_) return {};
+    lines_.clear();  // they are told by what was found alone
+    size_ = 0;
     return {};
 }
 
-void RunLog::take(std::string_view line) {
-    std::optional<NamedRun> run = decode_run(line);
+void RunLog::take(std::string_view text) {
+    const std::uint64_t offset = std::exchange(size_, size_ + text.size());
+    std::optional<NamedRun> run = decode_run(text.substr(0, text.size() - 1));
     last_damaged_ = !run.has_value();
     if (!run) {
         ++damaged_;
         return;
     }
+    lines_[run->name] = {std::hash<std::string_view>{}(text), offset, text.size(), !run->record};
     if (run->record)
         found_[run->name] = std::move(*run->record);
     else
@@ -156,13 +179,25 @@ Result<void> RunLog::append() {
     torn_ = true;
     if (Result<void> written = write_all(file_.get(), waiting_, path_, error_code); !written) {
         torn_ = ::ftruncate(file_.get(), static_cast<off_t>(size_)) != 0;
+        reserved_ = 0;  // went with that
         return written;
     }
     torn_ = failing_ = false;
     size_ += waiting_.size();
+    reserve();
     waiting_.clear();
     if (waiting_.capacity() > 2 * piece) waiting_.shrink_to_fit();
     return {};
+}
+
+// What does not fit there, or is not known to the file system, is not reserved.
+void RunLog::reserve() {
+    if (size_ + reserve_size / 2 <= reserved_) return;
+    const std::uint64_t from = std::max(size_, reserved_);
+    const std::uint64_t until = size_ + reserve_size;
+    if (::fallocate(file_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
+                    static_cast<off_t>(until - from)) == 0)
+        reserved_ = until;
 }
 
 // As it stands in the file or waits for it; empty where somebody spoiled the file.
@@ -189,6 +224,8 @@ Result<void> RunLog::rewrite() {
     if (!file) return tl::unexpected(file.error());
     file_ = std::move(*file);
     size_ = text.size();
+    reserved_ = 0;
+    reserve();
     rewrite_above_ = 0;
     lines_ = std::move(lines);
     waiting_ = {};

@@ -6,6 +6,8 @@
 // left out: the worst that follows is that what runs is not known, never that something else is taken for it (whoever
 // adopts compares the start time too).
 //
+// Behind its end the file has some room on the disk: where that is full, what is launched is still on record.
+//
 // Memory holds no records, only where the last line of each name stands: a host may have thousands of services.
 #pragma once
 
@@ -81,6 +83,8 @@ private:
     RunLog(std::string path, std::string boot_id) : path_(std::move(path)), boot_id_(std::move(boot_id)) {}
 
     [[nodiscard]] Result<void> read();
+    void go_on_with_the_file();
+    void reserve();
     [[nodiscard]] Result<void> append();
     [[nodiscard]] Result<void> rewrite();
     [[nodiscard]] Result<void> rewrite_in_time(Instant at);
@@ -88,7 +92,7 @@ private:
     void condense_waiting();
     [[nodiscard]] std::string text_of(const Line& line) const;
     [[nodiscard]] std::uint64_t size_limit() const;
-    void take(std::string_view line);
+    void take(std::string_view text);
 
     std::string path_;
     std::string boot_id_;
@@ -97,7 +101,8 @@ private:
     bool last_damaged_ = false;
     std::unordered_map<std::string, Line> lines_;
     UniqueFd file_;
-    std::uint64_t size_ = 0;  // of the file, as far as it is good
+    std::uint64_t size_ = 0;      // of the file, as far as it is good
+    std::uint64_t reserved_ = 0;  // the file has room on the disk up to here
     std::uint64_t rewrite_above_ = 0;
     std::string waiting_;
     bool must_rewrite_ = true;  // instead of appending
