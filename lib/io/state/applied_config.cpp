@@ -116,11 +116,14 @@ Result<void> store_applied_config(const std::string& path, const std::string& bo
     const std::string folder = path.substr(0, path.rfind('/'));
     const std::string text = encode(applied);
     Result<UniqueFd> written = fail(never_code, "the configuration is larger than 64 MiB");
-    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST)
+    if (::mkdir(folder.c_str(), 0755) != 0 && errno != EEXIST) {
         written = file_failed(error_code, "create", folder, errno);
-    else if (text.size() <= size_max)
-        written =
-            replace_file(path, record_header(header_word, version, boot_id) + checked_line(text), error_code);
+    } else if (text.size() <= size_max) {
+        const std::string content = record_header(header_word, version, boot_id) + checked_line(text);
+        if (read_file(path, size_max) == content)
+            return {};  // a full disk must not cost a takeover its record
+        written = replace_file(path, content, error_code);
+    }
     if (written) return {};
     remove_applied_config(path);
     return tl::unexpected(written.error());

@@ -34,7 +34,7 @@ struct AppliedConfig {
 [[nodiscard]] Result<std::optional<AppliedConfig>> load_applied_config(const std::string& path,
                                                                        const std::string& boot_id);
 
-// Another after each store or removal; empty where there is none.
+// Another after each store of something else, or removal; empty where there is none.
 [[nodiscard]] std::string applied_config_mark(const std::string& path);
 
 // Where it cannot be written the old one is removed. After a crash the old one would always undo what was applied since,

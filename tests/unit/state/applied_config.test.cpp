@@ -27,6 +27,12 @@ AppliedConfig some_config() {
     return applied;
 }
 
+AppliedConfig another_config() {
+    AppliedConfig applied = some_config();
+    applied.log_dir = "/var/log/another";
+    return applied;
+}
+
 class AppliedConfigTest : public testing::Test {
 protected:
     AppliedConfigTest() {
@@ -76,7 +82,7 @@ TEST_F(AppliedConfigTest, IsMarkedAnewByEachStore) {
     const std::string first = applied_config_mark(path_);
     EXPECT_NE(first, "");
     EXPECT_EQ(applied_config_mark(path_), first);
-    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", another_config()));
     EXPECT_NE(applied_config_mark(path_), first);
     remove_applied_config(path_);
     EXPECT_EQ(applied_config_mark(path_), "");
@@ -123,20 +129,33 @@ TEST_F(AppliedConfigTest, IsReadAsTheFirstVersionWroteIt) {
     EXPECT_EQ(load_applied_config(path_, "boot-a"), some_config());
 }
 
-TEST_F(AppliedConfigTest, WithAFullDiskThereIsNoneRatherThanAnOldOne) {
-    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+// As on a full disk: a file can be no larger than 100 bytes.
+Result<void> store_without_room(const std::string& path, const AppliedConfig& applied) {
     const auto before = std::signal(SIGXFSZ, SIG_IGN);
     rlimit limit{};
-    ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &limit), 0);
     const rlimit tight{100, limit.rlim_max};
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    const auto stored = store_applied_config(path_, "boot-a", some_config());
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    Result<void> stored = store_applied_config(path, "boot-a", applied);
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
     (void)std::signal(SIGXFSZ, before);
+    return stored;
+}
+
+TEST_F(AppliedConfigTest, WithAFullDiskThereIsNoneRatherThanAnOldOne) {
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    const auto stored = store_without_room(path_, another_config());
     ASSERT_FALSE(stored);
     EXPECT_EQ(stored.error().code, "configuration_not_recorded");
     EXPECT_TRUE(is_nothing("boot-a"));
     EXPECT_TRUE(std::filesystem::is_empty(directory_ + "/run"));
+}
+
+// A takeover records again what it goes on with.
+TEST_F(AppliedConfigTest, WithAFullDiskTheOneThatIsRightStays) {
+    ASSERT_TRUE(store_applied_config(path_, "boot-a", some_config()));
+    EXPECT_TRUE(store_without_room(path_, some_config()));
+    EXPECT_EQ(load_applied_config(path_, "boot-a"), some_config());
 }
 
 TEST(AppliedConfigPath, TellsConfigurationsApartAndIsTheSameForOne) {
