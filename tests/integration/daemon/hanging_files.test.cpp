@@ -1,0 +1,81 @@
+// Files that a service's configuration names lie on a file system that does not answer: that service alone waits.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "daemon.hpp"
+#include "silent_files.hpp"
+
+namespace dpsup::test {
+namespace {
+
+struct Hanging {
+    std::string name;
+    std::string keys;         // of the service x
+    std::string daemon_keys;  // of [daemon]
+};
+
+class HangingFiles : public ::testing::TestWithParam<Hanging> {
+protected:
+    void SetUp() override {
+        if (!silent_.there()) GTEST_SKIP() << no_silent_files;
+        options_.daemon_keys = GetParam().daemon_keys;
+        options_.before_exec = [this] { return silent_.mount_at(directory_); };
+        daemon_ = std::make_unique<Daemon>(
+            "[service.good]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n"
+            "[service.x]\ncommand = \"@ACTOR@\"\n" +
+                GetParam().keys,
+            options_, Daemon::Prepared{});
+        directory_ = daemon_->path("silent");
+        std::filesystem::create_directory(directory_);
+        daemon_->launch();
+        ASSERT_TRUE(daemon_->answers());
+    }
+
+    [[nodiscard]] ::testing::AssertionResult good_is_supervised() const {
+        if (auto ready = daemon_->reaches("good", "ready"); !ready) return ready;
+        const Json before = daemon_->status("good");
+        ::kill(static_cast<pid_t>(before["pid"].number()), SIGKILL);
+        const bool restarted = eventually([&] {
+            const Json now = daemon_->status("good");
+            return now["state"].text() == "ready" &&
+                   now["restarts"].number() == before["restarts"].number() + 1;
+        });
+        return restarted ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "not restarted";
+    }
+
+    SilentServers silent_{2};
+    std::string directory_;
+    Options options_;
+    std::unique_ptr<Daemon> daemon_;
+};
+
+TEST_P(HangingFiles, HoldUpTheirServiceOnly) {
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+    EXPECT_EQ(daemon_->status("x")["state"].text(), "stopped");
+    EXPECT_EQ(daemon_->ctl({"start", "x"}).code(), 0);
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0) << "for the second time";
+    EXPECT_EQ(daemon_->ctl({"start", "x"}).code(), 0);
+    const auto end = daemon_->terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
+}
+
+TEST_P(HangingFiles, DoNotKeepTheNextDaemonFromSupervising) {
+    ASSERT_TRUE(daemon_->reaches("good", "ready"));
+    daemon_->crash();
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, HangingFiles,
+    ::testing::Values(Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n", ""},
+                      Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n", ""}),
+    [](const auto& kind) { return kind.param.name; });
+
+}  // namespace
+}  // namespace dpsup::test
