@@ -73,8 +73,13 @@ TEST_P(HangingFiles, DoNotKeepTheNextDaemonFromSupervising) {
 
 INSTANTIATE_TEST_SUITE_P(
     Of, HangingFiles,
-    ::testing::Values(Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n", ""},
-                      Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n", ""}),
+    ::testing::Values(
+        Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n", ""},
+        Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n", ""},
+        Hanging{"AListeningSocket", "sockets = [\"unix://@DIR@/silent/s\"]\n", ""},
+        Hanging{"AUnixProbe",
+                "healthcheck = { unix = \"@DIR@/silent/s\", interval = \"100ms\", timeout = \"200ms\" }\n",
+                ""}),
     [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
