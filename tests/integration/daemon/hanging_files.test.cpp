@@ -1,5 +1,7 @@
 // Files that a service's configuration names lie on a file system that does not answer: that service alone waits.
 #include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
 
 #include <csignal>
 #include <filesystem>
@@ -9,6 +11,19 @@
 
 namespace dpsup::test {
 namespace {
+
+constexpr const char* good = "[service.good]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n";
+
+::testing::AssertionResult good_is_supervised(const Daemon& daemon) {
+    if (auto ready = daemon.reaches("good", "ready"); !ready) return ready;
+    const Json before = daemon.status("good");
+    ::kill(static_cast<pid_t>(before["pid"].number()), SIGKILL);
+    const bool restarted = eventually([&] {
+        const Json now = daemon.status("good");
+        return now["state"].text() == "ready" && now["restarts"].number() == before["restarts"].number() + 1;
+    });
+    return restarted ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "not restarted";
+}
 
 struct Hanging {
     std::string name;
@@ -23,10 +38,8 @@ protected:
         options_.daemon_keys = GetParam().daemon_keys;
         options_.before_exec = [this] { return silent_.mount_at(directory_); };
         daemon_ = std::make_unique<Daemon>(
-            "[service.good]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n"
-            "[service.x]\ncommand = \"@ACTOR@\"\n" +
-                GetParam().keys,
-            options_, Daemon::Prepared{});
+            std::string(good) + "[service.x]\ncommand = \"@ACTOR@\"\n" + GetParam().keys, options_,
+            Daemon::Prepared{});
         directory_ = daemon_->path("silent");
         std::filesystem::create_directory(directory_);
         daemon_->launch();
@@ -34,15 +47,7 @@ protected:
     }
 
     [[nodiscard]] ::testing::AssertionResult good_is_supervised() const {
-        if (auto ready = daemon_->reaches("good", "ready"); !ready) return ready;
-        const Json before = daemon_->status("good");
-        ::kill(static_cast<pid_t>(before["pid"].number()), SIGKILL);
-        const bool restarted = eventually([&] {
-            const Json now = daemon_->status("good");
-            return now["state"].text() == "ready" &&
-                   now["restarts"].number() == before["restarts"].number() + 1;
-        });
-        return restarted ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "not restarted";
+        return dpsup::test::good_is_supervised(*daemon_);
     }
 
     SilentServers silent_{2};
@@ -69,6 +74,36 @@ TEST_P(HangingFiles, DoNotKeepTheNextDaemonFromSupervising) {
     daemon_->crash();
     EXPECT_TRUE(good_is_supervised());
     EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
+// Its exec probe needs the secret again, which is read anew each time.
+TEST(HangingSecret, HoldsUpTheProbesOfItsServiceOnly) {
+    const SilentServers silent(1);
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
+    Options options;
+    options.before_exec = [] {
+        return ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0;
+    };
+    Daemon daemon(std::string(good) + R"([service.x]
+command = "@ACTOR@"
+environment = { X = { file = "@DIR@/later/secret" } }
+healthcheck = { exec = "true", interval = "100ms", timeout = "300ms" }
+)",
+                  options, Daemon::Prepared{});
+    std::filesystem::create_directory(daemon.path("later"));
+    write_file(daemon.path("later/secret"), "s");
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    ASSERT_TRUE(silent.mount_for(daemon.pid(), daemon.path("later")));
+    ASSERT_TRUE(eventually([&] { return daemon.log().find("launching x/dpsup-run.") != std::string::npos; }))
+        << "nobody is told that a probe hangs";
+    EXPECT_TRUE(good_is_supervised(daemon));
+    EXPECT_EQ(daemon.ctl({"stop", "--wait", "x"}).code(), 0) << "a probe that hangs keeps it";
+    EXPECT_EQ(daemon.status("x")["state"].text(), "stopped");
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(

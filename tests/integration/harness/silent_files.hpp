@@ -2,6 +2,8 @@
 // /dev/fuse.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -20,8 +22,12 @@ public:
     [[nodiscard]] bool there() const { return servers_.front() >= 0; }
     // In a mount namespace of the caller's own.
     [[nodiscard]] bool mount_at(const std::string& directory) const;
+    // In that of a process which has one of its own.
+    [[nodiscard]] bool mount_for(pid_t pid, const std::string& directory) const;
 
 private:
+    [[nodiscard]] bool mount(const std::string& directory) const;
+
     std::vector<int> servers_;
 };
 
