@@ -31,7 +31,9 @@ constexpr Duration held_up_after = 1s;  // then another thread goes on
 constexpr Duration continue_after = 1s;
 constexpr Duration kill_after = 5s;
 constexpr Duration warn_after = 6s;
-constexpr std::size_t threads_max = 64;  // each service and each probe can hold up one
+constexpr std::size_t threads_max = 512;  // each service and each probe can hold up one
+constexpr std::size_t helpers_max =
+    32;  // started at a time: many services may need the same silent file system
 
 using Ticket = LaunchWorker::Ticket;
 
@@ -217,9 +219,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             for (const auto& thread : threads) {
                 if (thread->busy()) help(*thread, held_up, stuck);
             }
-            const bool none_serves =
-                std::ranges::none_of(threads, [](const auto& thread) { return thread->serves(); });
-            if (none_serves && threads.size() < threads_max) enough = try_start_thread();
+            enough = have_helpers();
         }
         if (!std::exchange(short_of_threads, !enough) && !enough)
             warn("launches wait: one hangs, and no other thread can be started (see the limit of tasks)");
@@ -229,6 +229,16 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             const auto found = events.find(ticket);
             if (found != events.end() && found->second.held_up) found->second.held_up(ticket);
         }
+    }
+
+    // With the lock: where every thread is held up, one for each launch that waits. False: there is none to be had.
+    [[nodiscard]] bool have_helpers() {
+        if (std::ranges::any_of(threads, [](const auto& thread) { return thread->serves(); })) return true;
+        const std::size_t wanted = std::clamp<std::size_t>(jobs.size(), 1, helpers_max);
+        const std::size_t count = std::min(wanted, threads_max - threads.size());
+        for (std::size_t i = 0; i < count; ++i)
+            if (!try_start_thread()) return i > 0;
+        return true;
     }
 
     static void help(Thread& thread, std::vector<Ticket>& held_up, std::vector<std::string>& stuck) {

@@ -1,4 +1,5 @@
 // Launches whose preparation reads files that do not answer.
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
@@ -82,6 +83,19 @@ TEST_F(Preparing, HoldsUpNoOtherLaunch) {
     ASSERT_TRUE(run_until([&] { return hangs->has_value(); }));
     EXPECT_EQ((*hangs)->error().stage, "exec");
     EXPECT_EQ(launched_, 2);
+}
+
+// As where all of them have their secrets on the same file system.
+TEST_F(Preparing, HoldsUpNoOtherHoweverManyHang) {
+    constexpr int many = 100;
+    std::vector<std::shared_ptr<std::optional<Staged<pid_t>>>> hang;
+    for (int i = 0; i < many; ++i) hang.push_back(launch(job("hangs" + std::to_string(i), true)));
+    const auto other = launch(job("other", false));
+    ASSERT_TRUE(run_until([&] { return other->has_value(); })) << hanging_ << " hang";
+    EXPECT_EQ(hanging_, many);
+    answer();
+    EXPECT_TRUE(run_until(
+        [&] { return std::ranges::all_of(hang, [](const auto& told) { return told->has_value(); }); }));
 }
 
 TEST_F(Preparing, LaunchesNothingThatWasGivenUpMeanwhile) {
