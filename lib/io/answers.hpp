@@ -1,5 +1,5 @@
-// Whether a file system answers, for the few calls on paths that the loop must make itself: a socket's bind(2), and
-// connect(2). One that answered a moment ago is believed to go on doing so.
+// Whether a file system answers, for the few calls on paths that the loop must make itself: a socket's bind(2) and
+// connect(2), a log's stat(2). One that answered a moment ago is believed to go on doing so.
 #pragma once
 
 #include <string>

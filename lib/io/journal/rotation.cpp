@@ -16,6 +16,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "io/answers.hpp"
 #include "io/clock.hpp"
 #include "io/journal/rotate_file.hpp"
 #include "io/signal_mask.hpp"
@@ -94,6 +95,7 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
 
     void look(const std::string& path, File& file) {
         if (file.rotating || file.waiting || file.watch != Inotify::none) return;
+        if (!answers(path)) return look_later(path, file, pause_max);
         const std::uint64_t size = size_of(path);
         const Instant at = now();
         const Duration since = std::max<Duration>(at - file.looked_at, 1ms);

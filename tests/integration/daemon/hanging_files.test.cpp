@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
@@ -27,21 +28,21 @@ constexpr const char* good = "[service.good]\ncommand = \"@ACTOR@\"\nlog.target 
 
 struct Hanging {
     std::string name;
-    std::string keys;         // of the service x
-    std::string daemon_keys;  // of [daemon]
+    std::string keys;  // of the service x
+    bool log = false;  // the daemon's log_dir lies there
 };
 
 class HangingFiles : public ::testing::TestWithParam<Hanging> {
 protected:
     void SetUp() override {
         if (!silent_.there()) GTEST_SKIP() << no_silent_files;
-        options_.daemon_keys = GetParam().daemon_keys;
         options_.before_exec = [this] { return silent_.mount_at(directory_); };
         daemon_ = std::make_unique<Daemon>(
             std::string(good) + "[service.x]\ncommand = \"@ACTOR@\"\n" + GetParam().keys, options_,
             Daemon::Prepared{});
         directory_ = daemon_->path("silent");
         std::filesystem::create_directory(directory_);
+        if (GetParam().log) std::filesystem::create_directory_symlink(directory_, daemon_->path("log"));
         daemon_->launch();
         ASSERT_TRUE(daemon_->answers());
     }
@@ -76,14 +77,16 @@ TEST_P(HangingFiles, DoNotKeepTheNextDaemonFromSupervising) {
     EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
 }
 
+bool own_mounts() {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0;
+}
+
 // Its exec probe needs the secret again, which is read anew each time.
 TEST(HangingSecret, HoldsUpTheProbesOfItsServiceOnly) {
     const SilentServers silent(1);
     if (!silent.there()) GTEST_SKIP() << no_silent_files;
     Options options;
-    options.before_exec = [] {
-        return ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0;
-    };
+    options.before_exec = own_mounts;
     Daemon daemon(std::string(good) + R"([service.x]
 command = "@ACTOR@"
 environment = { X = { file = "@DIR@/later/secret" } }
@@ -106,15 +109,45 @@ healthcheck = { exec = "true", interval = "100ms", timeout = "300ms" }
     EXPECT_EQ(end->code, 0);
 }
 
+bool waits_for_silence(pid_t pid) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    return std::ranges::any_of(std::filesystem::directory_iterator(tasks), [](const auto& thread) {
+        return read_file(thread.path() / "wchan").find("fuse") != std::string::npos;
+    });
+}
+
+// Its size is looked at from time to time, as long as somebody writes to it.
+TEST(HangingLog, HoldsUpNobodyWhenItGoesSilent) {
+    const SilentServers silent(1);
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
+    Options options;
+    options.before_exec = own_mounts;
+    Daemon daemon(std::string(good) + R"([service.x]
+command = ["sh", "-c", "while sleep 0.02; do echo line; done"]
+log.target = "file"
+)",
+                  options, Daemon::Prepared{});
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(eventually([&] { return !read_file(daemon.path("log/x.log")).empty(); }));
+    ASSERT_TRUE(silent.mount_for(daemon.pid(), daemon.path("log")));
+    ASSERT_TRUE(eventually([&] { return waits_for_silence(daemon.pid()); }));
+    EXPECT_TRUE(good_is_supervised(daemon));
+    EXPECT_EQ(daemon.ctl({"stop", "--wait", "x"}).code(), 0);
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Of, HangingFiles,
     ::testing::Values(
-        Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n", ""},
-        Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n", ""},
-        Hanging{"AListeningSocket", "sockets = [\"unix://@DIR@/silent/s\"]\n", ""},
+        Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n"},
+        Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n"},
+        Hanging{"AListeningSocket", "sockets = [\"unix://@DIR@/silent/s\"]\n"},
         Hanging{"AUnixProbe",
-                "healthcheck = { unix = \"@DIR@/silent/s\", interval = \"100ms\", timeout = \"200ms\" }\n",
-                ""}),
+                "healthcheck = { unix = \"@DIR@/silent/s\", interval = \"100ms\", timeout = \"200ms\" }\n"},
+        Hanging{"ALog", "log.target = \"file\"\nhealthcheck = { log = \"x\" }\n", true}),
     [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
