@@ -155,7 +155,8 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         return pid;
     }
 
-    [[nodiscard]] Staged<void> prepare(Thread& thread, LaunchJob& job, std::unique_lock<std::mutex>& lock) {
+    [[nodiscard]] Staged<void> prepare(Thread& thread, LaunchJob& job,
+                                       std::unique_lock<std::mutex>& lock) const {
         if (!job.prepare) return {};
         thread.since = now();
         thread.what = job.name;

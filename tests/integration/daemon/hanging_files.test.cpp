@@ -139,6 +139,13 @@ log.target = "file"
     EXPECT_EQ(end->code, 0);
 }
 
+TEST_P(HangingFiles, DoNotKeepItFromReexecuting) {
+    ASSERT_TRUE(daemon_->reaches("good", "ready"));
+    EXPECT_EQ(daemon_->ctl({"daemon", "reexec"}).code(), 0);
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Of, HangingFiles,
     ::testing::Values(
