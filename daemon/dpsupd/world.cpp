@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "io/answers.hpp"
 #include "io/clock.hpp"
 #include "log.hpp"
 
@@ -209,7 +210,8 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
         case config::LogConfig::Target::file: {
             const std::string path = io::log_file_of(service.name, paths_);
             struct stat status{};
-            const bool there = ::stat(path.c_str(), &status) == 0;
+            // What does not answer now is read from its beginning, if ever.
+            const bool there = io::answers(path) && ::stat(path.c_str(), &status) == 0;
             outputs_[id] = io::FileOutput{path, there ? static_cast<std::uint64_t>(status.st_size) : 0};
             return;
         }

@@ -30,7 +30,8 @@ std::string_view name_of(InputFile::Use use) {
 void compare_inputs(const Service& before, const Service& after, Comparison& comparison) {
     for (const InputFile& was : before.inputs)
         for (const InputFile& is : after.inputs)
-            if (was.use == is.use && was.path == is.path && was.digest != is.digest)
+            if (was.use == is.use && was.path == is.path && was.digest != is.digest &&
+                was.digest != unknown_digest && is.digest != unknown_digest)
                 comparison.add(std::string(name_of(is.use)) + " " + is.path, "changed",
                                is.use == InputFile::Use::config ? ChangeClass::reload : ChangeClass::restart);
 }

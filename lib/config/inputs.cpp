@@ -1,7 +1,7 @@
 #include "config/inputs.hpp"
 
 #include "base/hash.hpp"
-#include "config/read_file.hpp"
+#include "config/patient_read.hpp"
 
 namespace dpsup::config {
 namespace {
@@ -29,14 +29,17 @@ std::uint64_t digest_of(std::string_view content) {
 
 InputDigests digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics) {
     InputDigests known;  // services often share them
+    PatientReader reader;
     for (Service& service : config.services) {
         fill(service, [&](const std::string& path) {
             const auto [place, fresh] = known.try_emplace(path, 0);
             if (!fresh) return place->second;
-            const auto content = read_file(path, input_size_max);
+            const auto content = reader.read(path, input_size_max);
             if (content)
                 place->second = digest_of(*content);
-            else
+            else if (content.error().code == PatientReader::silent)
+                place->second = unknown_digest;
+            if (!content)
                 diagnostics.push_back(
                     {service.place, Severity::warning,
                      "service." + service.name + ": " + path + " " + content.error().message,

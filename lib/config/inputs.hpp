@@ -15,6 +15,9 @@ namespace dpsup::config {
 // FNV-1a, never 0. It only has to tell apart what somebody edited; nobody gains by a collision.
 [[nodiscard]] std::uint64_t digest_of(std::string_view content);
 
+// Of a file that did not answer: it is taken for unchanged.
+inline constexpr std::uint64_t unknown_digest = ~std::uint64_t{0};
+
 // By path; 0: could not be read.
 using InputDigests = std::map<std::string, std::uint64_t>;
 

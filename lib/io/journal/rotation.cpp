@@ -15,7 +15,9 @@
 #include <system_error>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
+#include "io/answers.hpp"
 #include "io/clock.hpp"
 #include "io/journal/rotate_file.hpp"
 #include "io/signal_mask.hpp"
@@ -31,6 +33,7 @@ constexpr Duration pause_max = 1s;
 // Until a thread is tried for again, where none could be had.
 constexpr Duration thread_wait_min = 100ms;
 constexpr Duration thread_wait_max = 10s;
+constexpr Duration end_patience = 3s;  // for a rotation under way
 
 std::uint64_t size_of(const std::string& path) {
     struct stat info{};
@@ -94,6 +97,7 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
 
     void look(const std::string& path, File& file) {
         if (file.rotating || file.waiting || file.watch != Inotify::none) return;
+        if (!answers(path)) return look_later(path, file, pause_max);
         const std::uint64_t size = size_of(path);
         const Instant at = now();
         const Duration since = std::max<Duration>(at - file.looked_at, 1ms);
@@ -166,16 +170,29 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
                 const std::lock_guard lock(mutex);
                 if (jobs.empty() || cancelled) {
                     working = false;
+                    over.notify_all();
                     return;
                 }
                 job = std::move(jobs.front());
                 jobs.pop_front();
             }
             const auto result = rotate_file(job.path, job.most, job.keep, cancelled);
+            if (cancelled) continue;  // the loop may have gone meanwhile
             boost::asio::post(context, [weak = weak_from_this(), path = job.path, error = result.error] {
                 if (const auto self = weak.lock()) self->finished(path, error);
             });
         }
+    }
+
+    // Where its file system does not answer it is left to itself, with all that it uses.
+    void end_worker() {
+        std::unique_lock lock(mutex);
+        const bool ended = over.wait_for(lock, end_patience, [this] { return !working; });
+        lock.unlock();
+        if (!worker.joinable()) return;
+        ended ? worker.join() : worker.detach();
+        static auto& kept = *new std::vector<std::shared_ptr<Implementation>>;
+        if (!ended) kept.push_back(shared_from_this());
     }
 
     void finished(const std::string& path, const std::string& error) {
@@ -198,6 +215,7 @@ struct Rotation::Implementation : std::enable_shared_from_this<Implementation> {
     Duration thread_wait = thread_wait_min;
 
     std::mutex mutex;
+    std::condition_variable over;  // the worker's work
     std::deque<Job> jobs;
     bool working = false;
     std::atomic<bool> cancelled = false;
@@ -209,7 +227,7 @@ Rotation::Rotation(boost::asio::io_context& context, Inotify& inotify, Warn warn
 
 Rotation::~Rotation() {
     implementation_->cancelled = true;
-    if (implementation_->worker.joinable()) implementation_->worker.join();
+    implementation_->end_worker();
     implementation_->timer.cancel();
     implementation_->due.clear();
     for (const auto& [path, file] : implementation_->files) implementation_->inotify.remove(file.watch);

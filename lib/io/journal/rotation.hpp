@@ -28,7 +28,7 @@ public:
     using Warn = std::function<void(const std::string& path, const std::string& message)>;
 
     Rotation(boost::asio::io_context& context, Inotify& inotify, Warn warn);
-    ~Rotation();  // waits for a rotation under way
+    ~Rotation();  // waits for a rotation under way, but not for ever
     Rotation(const Rotation&) = delete;
     Rotation& operator=(const Rotation&) = delete;
 

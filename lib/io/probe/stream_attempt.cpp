@@ -11,6 +11,8 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 
+#include "io/answers.hpp"
+
 namespace dpsup::io {
 namespace {
 
@@ -185,6 +187,8 @@ public:
     void start() override {
         constexpr std::size_t length_max = 107;
         if (path_.size() > length_max) return finish(unknown("the socket's path is longer than 107 bytes"));
+        if (!path_.starts_with('@') && !answers(path_))
+            return finish(unknown("the socket's file system does not answer"));
         if (path_.starts_with('@')) path_[0] = '\0';  // Linux' abstract sockets, written as everywhere
         connect_to({asio::local::stream_protocol::endpoint(path_)});
     }

@@ -37,7 +37,7 @@ struct CommandRunner::Command {
     boost::asio::steady_timer timer;
     std::unique_ptr<CommandOutput> output;
     std::string leaf;
-    enum class Phase : std::uint8_t { waiting, launching, running };
+    enum class Phase : std::uint8_t { waiting, launching, given_up, running };
     Phase phase = Phase::waiting;
     bool has_place = false;
     bool kill_asked = false;  // while it was being launched
@@ -124,18 +124,18 @@ void CommandRunner::start(Number number, Command& command) {
     command.has_place = true;
     command.leaf = request.config->name + "/" + std::string(command_prefix) + std::to_string(number);
     command.output = std::make_unique<CommandOutput>(context_);
-    auto job = starter_.prepare_command(tree_, command.leaf, *request.config, request.identity,
+    auto job = starter_.prepare_command(tree_, command.leaf, request.config, request.identity,
                                         request.command, request.variables, command.output->take_writer());
     command.phase = Command::Phase::launching;
-    if (!job) return launched(number, tl::unexpected(job.error()), UniqueFd());
+    if (!job) return launched(number, tl::unexpected(job.error()), LaunchJob{});
     const auto done = [this, number, alive = std::weak_ptr(alive_)](
-                          LaunchWorker::Ticket, const Staged<pid_t>& pid, const UniqueFd& output) {
-        if (!alive.expired()) launched(number, pid, output);
+                          LaunchWorker::Ticket, const Staged<pid_t>& pid, const LaunchJob& made) {
+        if (!alive.expired()) launched(number, pid, made);
     };
     command.ticket = worker_.launch(std::move(*job), {.done = done, .held_up = {}});
 }
 
-void CommandRunner::launched(Number number, const Staged<pid_t>& pid, const UniqueFd& output) {
+void CommandRunner::launched(Number number, const Staged<pid_t>& pid, const LaunchJob& job) {
     Command& command = *commands_.at(number);
     if (!pid) {
         bury(command.leaf);
@@ -144,7 +144,7 @@ void CommandRunner::launched(Number number, const Staged<pid_t>& pid, const Uniq
     }
     command.pid = *pid;
     command.phase = Command::Phase::running;
-    tree_.started(command.leaf, *pid, output.get());
+    tree_.started(command.leaf, *pid, job.output.get());
     reaper_.watch(*pid, [this, number](const core::Exited& exited) { ended(number, exited); });
     if (command.kill_asked)
         tree_.kill(command.leaf);
@@ -184,6 +184,10 @@ void CommandRunner::kill(Number number, Command& command, const std::string& why
     if (command.phase == Command::Phase::launching && worker_.cancel(command.ticket)) {
         bury(command.leaf);
         return refuse(number, command, why);
+    }
+    if (command.phase == Command::Phase::launching && worker_.give_up(command.ticket)) {
+        command.phase = Command::Phase::given_up;
+        return bury(command.leaf);
     }
     command.kill_asked = true;
     if (command.phase == Command::Phase::running) tree_.kill(command.leaf);

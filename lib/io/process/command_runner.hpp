@@ -2,6 +2,7 @@
 // service's, a few at a time, each with a deadline, with nothing left behind.
 //
 //   waiting --its turn--> launching --exec'd--> running --reaped--> gone
+//                             `--killed while its files do not answer--> given up --they answer--> gone
 //
 // A command holds one of the places from its turn to its end, or to its time-out where it cannot be killed:
 // what hangs in the kernel takes no place away from others. Whoever asks for commands again and again waits
@@ -63,7 +64,7 @@ private:
     void schedule_starts();
     void start_some();
     void start(Number number, Command& command);
-    void launched(Number number, const Staged<pid_t>& pid, const UniqueFd& output);
+    void launched(Number number, const Staged<pid_t>& pid, const LaunchJob& job);
     void refuse(Number number, Command& command, std::string why);
     void ended(Number number, const core::Exited& exited);
     void timed_out(Number number);

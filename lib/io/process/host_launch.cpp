@@ -4,9 +4,7 @@
 #include <csignal>
 #include <utility>
 
-#include "config/socket_keys.hpp"
 #include "io/process/process_host_implementation.hpp"
-#include "io/socket/listening_socket.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -67,6 +65,8 @@ void ProcessHostImplementation::launch_some() {
         Entry* entry = find(launch.id);
         if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
             continue;
+        // It goes on when that is over: so it has no more than one thread that hangs, however often it is started.
+        if (entry->given_up != LaunchWorker::Ticket::none) continue;
         if (!entry->identity) entry->identity = identities_.known(entry->config->process);
         if (!entry->identity)
             look_up_user(launch.id, *entry);
@@ -154,9 +154,10 @@ void ProcessHostImplementation::start(ServiceId id, Entry& entry) {
     if (options_.launch_begins) options_.launch_begins(id);
     // Neither is told after the worker has gone, which is a part of us.
     const auto done = [this, id, generation = entry.generation](
-                          LaunchWorker::Ticket ticket, const Staged<pid_t>& pid, const UniqueFd& output) {
+                          LaunchWorker::Ticket ticket, const Staged<pid_t>& pid, const LaunchJob& made) {
         left_worker(ticket);
-        launched(id, generation, pid, output);
+        if (given_up_is_over(id, ticket)) return;
+        launched(id, generation, pid, made);
     };
     const auto held_up = [this](LaunchWorker::Ticket ticket) { left_worker(ticket); };
     entry.ticket = worker_.launch(std::move(*job), {.done = done, .held_up = held_up});
@@ -168,38 +169,40 @@ void ProcessHostImplementation::left_worker(LaunchWorker::Ticket ticket) {
     if (launching_.erase(ticket) > 0) schedule_launches();
 }
 
+// A launch that was cancelled while its files did not answer; one of the same service may wait for that.
+bool ProcessHostImplementation::given_up_is_over(ServiceId id, LaunchWorker::Ticket ticket) {
+    Entry* entry = find(id);
+    if (entry == nullptr || entry->given_up != ticket) return false;
+    entry->given_up = LaunchWorker::Ticket::none;
+    if (entry->phase == Phase::queued) {
+        queue_.push_back({id, entry->generation});
+        schedule_launches();
+    }
+    return true;
+}
+
 Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry) {
     // A process that is still there may hold the service's port or data: two instances are worse than none.
     if (!tree_->empty(entry.leaf()))
         return stage_failed("launch", EBUSY,
                             "processes of an earlier instance of " + entry.leaf() + " still run");
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());
-    if (auto given = give_sockets(entry); !given) return tl::unexpected(given.error());
-    const auto& config = *entry.config;
-    auto service = starter_.prepare_service(*tree_, config, entry.identity,
-                                            notify_variables(config, socket_path(entry.leaf())),
-                                            std::exchange(entry.sockets, {}));
-    if (!service) return tl::unexpected(service.error());
-    entry.oom_kills = tree_->oom_kills(entry.leaf());
-    if (entry.log_path != service->log_path) rotation_.forget(entry.log_path);
-    entry.log_path = std::move(service->log_path);
-    if (!entry.log_path.empty()) rotation_.watch(entry.log_path, entry.log_size_max, entry.log_keep);
-    return std::move(service->job);
+    auto job = starter_.prepare_service(*tree_, entry.config, entry.identity,
+                                        notify_variables(*entry.config, socket_path(entry.leaf())),
+                                        std::exchange(entry.sockets, {}));
+    if (job) entry.oom_kills = tree_->oom_kills(entry.leaf());
+    return job;
 }
 
-Staged<void> ProcessHostImplementation::give_sockets(const Entry& entry) {
-    for (const PassedSocket& passed : entry.sockets) {
-        const int error = give_to(passed.socket, entry.identity->uid, entry.identity->gid);
-        if (error != 0)
-            return stage_failed(
-                "socket", error,
-                config::address_of(passed.socket) + ": making it " + entry.identity->name + "'s");
-    }
-    return {};
+// The file of its output may have been bounded before, and with other bounds.
+void ProcessHostImplementation::watch_log(Entry& entry, const std::string& path) {
+    if (entry.log_path != path) rotation_.forget(entry.log_path);
+    entry.log_path = path;
+    if (!path.empty()) rotation_.watch(path, entry.log_size_max, entry.log_keep);
 }
 
 void ProcessHostImplementation::launched(ServiceId id, Generation generation, const Staged<pid_t>& pid,
-                                         const UniqueFd& output) {
+                                         const LaunchJob& job) {
     Entry* entry = find(id);
     const bool wanted =
         entry != nullptr && entry->phase == Phase::launching && entry->generation == generation;
@@ -207,7 +210,8 @@ void ProcessHostImplementation::launched(ServiceId id, Generation generation, co
         entry->phase = Phase::running;
         note_main(*entry, *pid);
         entry->launched_pid = *pid;
-        tree_->started(entry->leaf(), *pid, output.get());
+        tree_->started(entry->leaf(), *pid, job.output.get());
+        watch_log(*entry, job.log_path);
         entry->launched = watch_process(id, generation, *pid);
         emit(id, generation, core::Launched{*pid});
         for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(id, *entry, signal);
@@ -239,7 +243,10 @@ void ProcessHostImplementation::limit(ServiceId id, const config::Limits& limits
 // What has no process yet needs none to die.
 bool ProcessHostImplementation::cancel_launch(Entry& entry) {
     if (entry.phase == Phase::launching) {
-        if (!worker_.cancel(entry.ticket)) return false;
+        if (worker_.give_up(entry.ticket))
+            entry.given_up = entry.ticket;
+        else if (!worker_.cancel(entry.ticket))
+            return false;
         left_worker(entry.ticket);
     } else if (entry.phase != Phase::queued) {
         return false;

@@ -5,6 +5,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <condition_variable>
 #include <csignal>
 #include <deque>
@@ -30,7 +31,9 @@ constexpr Duration held_up_after = 1s;  // then another thread goes on
 constexpr Duration continue_after = 1s;
 constexpr Duration kill_after = 5s;
 constexpr Duration warn_after = 6s;
-constexpr std::size_t threads_max = 64;  // each service and each probe can hold up one
+constexpr std::size_t threads_max = 512;  // each service and each probe can hold up one
+constexpr std::size_t helpers_max =
+    32;  // started at a time: many services may need the same silent file system
 
 using Ticket = LaunchWorker::Ticket;
 
@@ -48,9 +51,11 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         Ticket ticket = Ticket::none;  // of the launch that it is at
         bool held_up = false;
         bool warned = false;
-        bool retired = false;  // another has taken its place; it ends
+        bool preparing = false;  // it has no child yet
+        bool given_up = false;   // what it prepares is not to be launched
+        bool retired = false;    // another has taken its place; it ends
         Instant since;
-        std::string path;  // what it launches
+        std::string what;  // it launches
         std::thread thread;
         [[nodiscard]] bool busy() const { return ticket != Ticket::none; }
         [[nodiscard]] bool serves() const { return !held_up && !retired; }
@@ -81,6 +86,13 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
         static_cast<void>(take_events(ticket));
         reaper.unexpect();
         return true;
+    }
+
+    bool give_up(Ticket ticket) {
+        const std::lock_guard lock(mutex);
+        for (const auto& thread : threads)
+            if (thread->ticket == ticket && thread->preparing) return thread->given_up = true;
+        return false;
     }
 
     std::optional<Events> take_events(Ticket ticket) {
@@ -116,14 +128,9 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             if (ending) return;
             Job job = std::move(jobs.front());
             jobs.pop_front();
-            const Instant since = now();
             thread.ticket = job.ticket;
-            thread.since = since;
-            thread.path = job.what.plan->path();
-            lock.unlock();
-            auto pid = launch ? launch(*job.what.plan) : thread.launcher.launch(*job.what.plan);
-            job.what.plan.reset();  // with the secrets in it
-            lock.lock();
+            auto pid = run(thread, job.what, lock);
+            const Instant since = thread.since;
             thread.ticket = Ticket::none;
             thread.retired = std::exchange(thread.held_up, false) && any_serves_but(thread);
             thread.warned = false;
@@ -133,6 +140,34 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             tell(std::move(job), std::move(pid), since);
             lock.lock();
         }
+    }
+
+    // With the lock, which others may have in between.
+    [[nodiscard]] Staged<pid_t> run(Thread& thread, LaunchJob& job, std::unique_lock<std::mutex>& lock) {
+        if (const auto prepared = prepare(thread, job, lock); !prepared)
+            return tl::unexpected(prepared.error());
+        thread.since = now();
+        thread.what = job.plan->path();
+        lock.unlock();
+        auto pid = launch ? launch(*job.plan) : thread.launcher.launch(*job.plan);
+        job.plan.reset();  // with the secrets in it
+        lock.lock();
+        return pid;
+    }
+
+    [[nodiscard]] Staged<void> prepare(Thread& thread, LaunchJob& job,
+                                       std::unique_lock<std::mutex>& lock) const {
+        if (!job.prepare) return {};
+        thread.since = now();
+        thread.what = job.name;
+        thread.preparing = true;
+        lock.unlock();
+        auto prepared = job.prepare(job);
+        lock.lock();
+        thread.preparing = false;
+        if (!std::exchange(thread.given_up, false) && !ending) return prepared;
+        job.plan.reset();
+        return stage_failed("launch", ECANCELED, job.name + " is not wanted any more");
     }
 
     [[nodiscard]] bool any_serves_but(const Thread& thread) const {
@@ -150,7 +185,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
                 self->bury_retired();
                 const auto told = self->take_events(shared->ticket);
                 if (answer) self->reaper.born(*answer, since);
-                if (told) told->done(shared->ticket, answer, shared->what.output);
+                if (told) told->done(shared->ticket, answer, shared->what);
                 self->reaper.unexpect();
             });
     }
@@ -185,30 +220,40 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             for (const auto& thread : threads) {
                 if (thread->busy()) help(*thread, held_up, stuck);
             }
-            const bool none_serves =
-                std::ranges::none_of(threads, [](const auto& thread) { return thread->serves(); });
-            if (none_serves && threads.size() < threads_max) enough = try_start_thread();
+            enough = have_helpers();
         }
         if (!std::exchange(short_of_threads, !enough) && !enough)
             warn("launches wait: one hangs, and no other thread can be started (see the limit of tasks)");
-        for (const auto& path : stuck)
-            warn("launching " + path + " hangs in the kernel, perhaps on a file system that does not answer");
+        for (const auto& what : stuck)
+            warn("launching " + what + " hangs in the kernel, perhaps on a file system that does not answer");
         for (const Ticket ticket : held_up) {
             const auto found = events.find(ticket);
             if (found != events.end() && found->second.held_up) found->second.held_up(ticket);
         }
     }
 
+    // With the lock: where every thread is held up, one for each launch that waits. False: there is none to be had.
+    [[nodiscard]] bool have_helpers() {
+        if (std::ranges::any_of(threads, [](const auto& thread) { return thread->serves(); })) return true;
+        const std::size_t wanted = std::clamp<std::size_t>(jobs.size(), 1, helpers_max);
+        const std::size_t count = std::min(wanted, threads_max - threads.size());
+        for (std::size_t i = 0; i < count; ++i)
+            if (!try_start_thread()) return i > 0;
+        return true;
+    }
+
     static void help(Thread& thread, std::vector<Ticket>& held_up, std::vector<std::string>& stuck) {
         const Duration time = now() - thread.since;
         if (time >= continue_after) thread.child.signal(time >= kill_after ? SIGKILL : SIGCONT);
         if (time >= held_up_after && !std::exchange(thread.held_up, true)) held_up.push_back(thread.ticket);
-        if (time >= warn_after && !std::exchange(thread.warned, true)) stuck.push_back(thread.path);
+        if (time >= warn_after && !std::exchange(thread.warned, true)) stuck.push_back(thread.what);
     }
 
+    // But for what is being prepared: that launches nothing any more, and leaves no child.
     [[nodiscard]] bool wait_until_idle(std::unique_lock<std::mutex>& lock, Duration limit) {
         return over.wait_for(lock, limit, [this] {
-            return std::ranges::none_of(threads, [](const auto& thread) { return thread->busy(); });
+            return std::ranges::none_of(
+                threads, [](const auto& thread) { return thread->busy() && !thread->preparing; });
         });
     }
 
@@ -222,12 +267,16 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
                 if (thread->busy()) thread->child.signal(SIGKILL);
             }
         }
-        const bool idle = wait_until_idle(lock, 1s);
+        static_cast<void>(wait_until_idle(lock, 1s));
+        std::vector<std::thread*> idle;
+        for (const auto& thread : threads)
+            thread->busy() ? thread->thread.detach() : idle.push_back(&thread->thread);
+        const bool all_idle = idle.size() == threads.size();
         lock.unlock();
-        for (const auto& thread : threads) idle ? thread->thread.join() : thread->thread.detach();
+        for (std::thread* thread : idle) thread->join();
         // A thread that hangs in the kernel goes on using this when it comes back, if the program still runs then.
         static auto& kept = *new std::vector<std::shared_ptr<Implementation>>;
-        if (!idle) kept.push_back(shared_from_this());
+        if (!all_idle) kept.push_back(shared_from_this());
     }
 
     boost::asio::io_context& context;
@@ -264,6 +313,10 @@ LaunchWorker::Ticket LaunchWorker::launch(LaunchJob job, Events events) {
 
 bool LaunchWorker::cancel(Ticket ticket) {
     return implementation_->cancel(ticket);
+}
+
+bool LaunchWorker::give_up(Ticket ticket) {
+    return implementation_->give_up(ticket);
 }
 
 bool LaunchWorker::busy() const {

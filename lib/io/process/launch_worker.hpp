@@ -1,7 +1,8 @@
 // Launches in a thread of its own, so that the loop never stands still with a launch. Between clone and exec the
 // launching thread waits for its child, and the child may be held up: by a program on a file system that does not
 // answer, or by a process of the service's own user that stops it with SIGSTOP in the moment in which the child has
-// taken that user on. Neither may hold up the daemon, nor any other launch. A child that is stopped is continued after a
+// taken that user on. So may the thread itself be, by the files that it reads before: secrets, env_files, the log.
+// None of them may hold up the daemon, nor any other launch. A child that is stopped is continued after a
 // second and killed after five. A launch that is not over after a second is held up: that is told, and another thread
 // takes the next ones.
 #pragma once
@@ -12,6 +13,7 @@
 #include <string>
 
 #include "io/process/launch_plan.hpp"
+#include "io/process/process_tree.hpp"
 #include "io/process/reaper.hpp"
 #include "io/process/stage.hpp"
 #include "io/unique_fd.hpp"
@@ -26,6 +28,12 @@ struct LaunchJob {
     std::unique_ptr<LaunchPlan> plan;
     UniqueFd output;             // kept open until the child has it
     PassedSockets sockets = {};  // as is this
+    Placement placement = {};    // for the plan that `prepare` makes
+    std::string log_path = {};   // empty: its output is no file
+    std::string name = {};       // for messages, as long as there is no plan
+    // Where there is no plan yet: makes it, in the launching thread, since the files that it needs may not answer. Owns
+    // all that it touches.
+    std::function<Staged<void>(LaunchJob&)> prepare = {};
 };
 
 class LaunchWorker {
@@ -34,8 +42,8 @@ public:
 
     // Told on the loop, and not after cancel().
     struct Events {
-        // The descriptor is that of the job.
-        std::function<void(Ticket, const Staged<pid_t>& pid, const UniqueFd& output)> done;
+        // The job has no plan any more.
+        std::function<void(Ticket, const Staged<pid_t>& pid, const LaunchJob& job)> done;
         // It takes long, and perhaps for ever; `done` follows if it does come to an end. May be empty.
         std::function<void(Ticket)> held_up;
     };
@@ -53,6 +61,8 @@ public:
     Ticket launch(LaunchJob job, Events events);
     // True: its turn had not come, and nothing of it will ever run.
     [[nodiscard]] bool cancel(Ticket ticket);
+    // True: it is being prepared, and nothing of it will ever run; `done` follows when the files answer, with a failure.
+    [[nodiscard]] bool give_up(Ticket ticket);
     // Whether any launch is not over, be it held up or waiting for its turn.
     [[nodiscard]] bool busy() const;
     // SIGKILL to the children that are not at their exec yet. `done` follows where that helps.

@@ -61,7 +61,7 @@ void OwnCommand::run(std::vector<std::string> command, const LaunchDefaults& def
     if (const auto completed = plan->complete(process, defaults, writer.get()); !completed)
         return launched(tl::unexpected(completed.error()));
     const auto done = [self = shared_from_this()](LaunchWorker::Ticket, const Staged<pid_t>& pid,
-                                                  const UniqueFd&) { self->launched(pid); };
+                                                  const LaunchJob&) { self->launched(pid); };
     worker_.launch({std::move(plan), std::move(writer)}, {.done = done, .held_up = {}});
 }
 

@@ -101,10 +101,11 @@ private:
         Reaper::Watch launched;
         Reaper::Watch named;  // of the main process that was named by MAINPID=
         Generation generation;
-        ServiceConfig config;                                      // of the last launch
-        std::shared_ptr<const Identity> identity;                  // as whom it runs; none: not known yet
-        LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;  // while it is being launched
-        std::uint64_t oom_kills = 0;                               // before the launch
+        ServiceConfig config;                                        // of the last launch
+        std::shared_ptr<const Identity> identity;                    // as whom it runs; none: not known yet
+        LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;    // while it is being launched
+        LaunchWorker::Ticket given_up = LaunchWorker::Ticket::none;  // cancelled, and not over
+        std::uint64_t oom_kills = 0;                                 // before the launch
         std::string log_path;
         std::uint64_t log_size_max = 0;
         std::uint32_t log_keep = 0;
@@ -145,9 +146,10 @@ private:
     void tree_opened(const Result<void>& opened);
     void start(ServiceId id, Entry& entry);
     [[nodiscard]] Staged<LaunchJob> prepare(ServiceId id, Entry& entry);
-    [[nodiscard]] static Staged<void> give_sockets(const Entry& entry);
+    [[nodiscard]] bool given_up_is_over(ServiceId id, LaunchWorker::Ticket ticket);
+    void watch_log(Entry& entry, const std::string& path);
     void left_worker(LaunchWorker::Ticket ticket);
-    void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const UniqueFd& output);
+    void launched(ServiceId id, Generation generation, const Staged<pid_t>& pid, const LaunchJob& job);
     void launch_failed(ServiceId id, Entry& entry, const core::LaunchFailed& failure);
     void signal_now(ServiceId id, Entry& entry, const Signal& signal);
     static void signal_main(const Entry& entry, int signal);

@@ -5,8 +5,10 @@
 #include <cerrno>
 
 #include "base/text.hpp"
+#include "config/socket_keys.hpp"
 #include "io/process/environment.hpp"
 #include "io/process/exec_failure.hpp"
+#include "io/socket/listening_socket.hpp"
 
 namespace dpsup::io {
 namespace {
@@ -44,60 +46,102 @@ Staged<std::string> program_for(const std::vector<std::string>& command, const V
     return program;
 }
 
-}  // namespace
-
-struct Starter::Wanted {
-    const std::string& leaf;
-    const config::Service& service;
-    const std::vector<std::string>& command;
-    const ExtraVariables& extra;
+// All that a launching thread needs to make the plan; nothing of it changes meanwhile.
+struct Wanted {
+    std::string leaf;
+    Starter::ServiceConfig service;
     std::shared_ptr<const Identity> identity;
+    std::vector<std::string> command;
+    ExtraVariables extra;
+    std::shared_ptr<const LaunchDefaults> defaults;
 };
 
-Staged<Starter::Service> Starter::prepare_service(ProcessTree& tree, const config::Service& service,
-                                                  std::shared_ptr<const Identity> identity,
-                                                  const ExtraVariables& extra, PassedSockets sockets) {
-    auto output = open_output(service.name, service.process.log, paths_);
-    if (!output) return stage_failed("output", output.error().error_number, output.error().detail);
-    ExtraVariables variables = extra;
-    add_socket_variables(sockets, variables);
-    if (output->journal) variables.emplace_back("JOURNAL_STREAM", journal_stream_of(output->fd.get()));
-    auto job = prepare(tree, {service.name, service, service.process.command, variables, std::move(identity)},
-                       std::move(output->fd));
-    if (!job) return tl::unexpected(job.error());
-    job->plan->pass(sockets);
-    job->sockets = std::move(sockets);
-    return Service{std::move(*job), std::move(output->path)};
-}
-
-Staged<LaunchJob> Starter::prepare_command(ProcessTree& tree, const std::string& leaf,
-                                           const config::Service& service,
-                                           std::shared_ptr<const Identity> identity,
-                                           const std::vector<std::string>& command,
-                                           const ExtraVariables& extra, UniqueFd output) {
-    return prepare(tree, {leaf, service, command, extra, std::move(identity)}, std::move(output));
-}
-
-Staged<LaunchJob> Starter::prepare(ProcessTree& tree, const Wanted& wanted, UniqueFd output) {
-    const config::Process& process = wanted.service.process;
-    if (!wanted.identity)
-        return stage_failed("user", 0, "it is not known yet as whom " + wanted.service.name + " runs");
-    auto variables = build_environment(process, *wanted.identity);
-    if (!variables) return tl::unexpected(variables.error());
+Staged<Variables> variables_of(const Wanted& wanted) {
+    auto variables = build_environment(wanted.service->process, *wanted.identity);
+    if (!variables) return variables;
     for (const auto& [name, value] : wanted.extra) (*variables)[name] = value;
-    (*variables)["DPSUP_SERVICE"] = wanted.service.name;
-    (*variables)["DPSUP_INSTANCE"] = defaults_.instance + "/" + wanted.leaf;
+    (*variables)["DPSUP_SERVICE"] = wanted.service->name;
+    (*variables)["DPSUP_INSTANCE"] = wanted.defaults->instance + "/" + wanted.leaf;
+    return variables;
+}
+
+Staged<void> make_plan(const Wanted& wanted, LaunchJob& job) {
+    const config::Process& process = wanted.service->process;
+    auto variables = variables_of(wanted);
+    if (!variables) return tl::unexpected(variables.error());
     auto program = program_for(wanted.command, *variables);
     if (!program) return tl::unexpected(program.error());
     auto plan = std::make_unique<LaunchPlan>(process, wanted.identity, wanted.command, std::move(*program),
                                              flatten(std::move(*variables)));
-    if (auto completed = plan->complete(process, defaults_, output.get()); !completed)
-        return tl::unexpected(completed.error());
-    auto placement = tree.prepare(wanted.leaf, process.limits);
+    if (auto completed = plan->complete(process, *wanted.defaults, job.output.get()); !completed)
+        return completed;
+    plan->cgroup = std::move(job.placement.directory);
+    plan->cgroup_procs = std::move(job.placement.procs);
+    plan->pass(job.sockets);
+    job.plan = std::move(plan);
+    return {};
+}
+
+Staged<void> give_sockets(const PassedSockets& sockets, const Identity& identity) {
+    for (const PassedSocket& passed : sockets) {
+        const int error = give_to(passed.socket, identity.uid, identity.gid);
+        if (error != 0)
+            return stage_failed("socket", error,
+                                config::address_of(passed.socket) + ": making it " + identity.name + "'s");
+    }
+    return {};
+}
+
+Staged<void> make_service_plan(Wanted wanted, const OutputPaths& paths, LaunchJob& job) {
+    if (auto given = give_sockets(job.sockets, *wanted.identity); !given) return given;
+    auto output = open_output(wanted.service->name, wanted.service->process.log, paths);
+    if (!output) return stage_failed("output", output.error().error_number, output.error().detail);
+    add_socket_variables(job.sockets, wanted.extra);
+    if (output->journal) wanted.extra.emplace_back("JOURNAL_STREAM", journal_stream_of(output->fd.get()));
+    job.output = std::move(output->fd);
+    job.log_path = std::move(output->path);
+    return make_plan(wanted, job);
+}
+
+// What needs the loop.
+Staged<LaunchJob> begin_job(ProcessTree& tree, const Wanted& wanted) {
+    if (!wanted.identity)
+        return stage_failed("user", 0, "it is not known yet as whom " + wanted.service->name + " runs");
+    auto placement = tree.prepare(wanted.leaf, wanted.service->process.limits);
     if (!placement) return tl::unexpected(placement.error());
-    plan->cgroup = std::move(placement->directory);
-    plan->cgroup_procs = std::move(placement->procs);
-    return LaunchJob{std::move(plan), std::move(output), {}};
+    LaunchJob job;
+    job.placement = std::move(*placement);
+    job.name = wanted.leaf;
+    return job;
+}
+
+}  // namespace
+
+Staged<LaunchJob> Starter::prepare_service(ProcessTree& tree, const ServiceConfig& service,
+                                           std::shared_ptr<const Identity> identity, ExtraVariables extra,
+                                           PassedSockets sockets) const {
+    const Wanted wanted{service->name,    service,  std::move(identity), service->process.command,
+                        std::move(extra), defaults_};
+    auto job = begin_job(tree, wanted);
+    if (!job) return job;
+    job->sockets = std::move(sockets);
+    job->prepare = [wanted, paths = paths_](LaunchJob& made) {
+        return make_service_plan(wanted, paths, made);
+    };
+    return job;
+}
+
+Staged<LaunchJob> Starter::prepare_command(ProcessTree& tree, const std::string& leaf,
+                                           const ServiceConfig& service,
+                                           std::shared_ptr<const Identity> identity,
+                                           std::vector<std::string> command, ExtraVariables extra,
+                                           UniqueFd output) const {
+    const Wanted wanted{leaf, service, std::move(identity), std::move(command), std::move(extra), defaults_};
+    auto job = begin_job(tree, wanted);
+    if (!job) return job;
+    job->output = std::move(output);
+    job->prepare = [wanted](LaunchJob& made) { return make_plan(wanted, made); };
+    return job;
 }
 
 }  // namespace dpsup::io

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "config/socket_keys.hpp"
+#include "io/answers.hpp"
 #include "io/unix_path.hpp"
 
 namespace dpsup::io {
@@ -137,6 +138,7 @@ bool same(const Address& a, const sockaddr_storage& b) {
 
 tl::expected<UniqueFd, core::LaunchFailed> open_listening(const config::Socket& socket) {
     if (socket.path.empty()) return bind_and_listen(socket);
+    if (!answers(socket.path)) return failed(socket, 0, "its file system does not answer");
     const auto locked = lock_folder(folder_of(socket.path), Duration::zero());
     if (!locked)
         return failed(socket, locked.error(),
@@ -155,8 +157,9 @@ bool listens_at(int fd, const config::Socket& socket) {
 }
 
 bool can_be_found(const config::Socket& socket) {
+    if (socket.path.empty() || !answers(socket.path)) return true;
     struct stat about{};
-    return socket.path.empty() || (::lstat(socket.path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode));
+    return ::lstat(socket.path.c_str(), &about) == 0 && S_ISSOCK(about.st_mode);
 }
 
 // By descriptor: what is changed is the socket that was looked at, whatever takes its place meanwhile.
@@ -174,6 +177,7 @@ int give_to(const config::Socket& socket, uid_t uid, gid_t gid) {
 
 bool clear_up(const config::Socket& socket) {
     if (socket.path.empty()) return true;
+    if (!answers(socket.path)) return false;
     const auto locked = lock_folder(folder_of(socket.path), Duration::zero());
     if (!locked) return false;
     const AtPath::What what = look_at_socket(socket.path, Duration::zero()).what;

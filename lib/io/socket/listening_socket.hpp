@@ -12,13 +12,14 @@
 namespace dpsup::io {
 
 // Binds and listens. Fails at once, with stage "socket", where the address is taken or is none of this host's. At a
-// path, what a dead process left is replaced; a socket that answers, and anything that is no socket, is refused.
+// path, what a dead process left is replaced; a socket that answers, and anything that is no socket, is refused, and so is
+// a path on a file system that does not answer.
 [[nodiscard]] tl::expected<UniqueFd, core::LaunchFailed> open_listening(const config::Socket& socket);
 
 // Whether this descriptor, wherever it came from, is a stream socket that listens there.
 [[nodiscard]] bool listens_at(int fd, const config::Socket& socket);
 
-// Whether clients still find it: false where somebody has removed a Unix socket's file.
+// Whether clients still find it: false where somebody has removed a Unix socket's file. True where that cannot be seen.
 [[nodiscard]] bool can_be_found(const config::Socket& socket);
 
 // Makes a Unix socket's file its user's, with the configured mode; 0 or errno. Nothing where there is none.

@@ -8,8 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <filesystem>
 
 #include "daemon.hpp"
 
@@ -78,6 +80,25 @@ TEST_F(HangingDisk, DoesNotKeepAnApplyFromEnding) {
     daemon.launch();
     ASSERT_TRUE(daemon.answers());
     EXPECT_TRUE(daemon.ctl({"apply"}, 1s).timed_out) << "it must wait for the files";
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value()) << "it waits for ever";
+    EXPECT_EQ(end->code, 0);
+}
+
+bool is_in_call(pid_t pid, std::uint32_t call) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    return std::ranges::any_of(std::filesystem::directory_iterator(tasks), [&](const auto& thread) {
+        return read_file(thread.path() / "syscall").starts_with(std::to_string(call) + " ");
+    });
+}
+
+TEST_F(HangingDisk, DoesNotKeepTheRotationOfALogFromEnding) {
+    Daemon daemon(R"([service.x]
+command = ["sh", "-c", "while echo line; do sleep 0.001; done"]
+log = { target = "file", max_size = "4KiB" }
+)",
+                  {.before_exec = [] { return let_hang(__NR_copy_file_range); }});
+    ASSERT_TRUE(eventually([&] { return is_in_call(daemon.pid(), __NR_copy_file_range); }));
     const auto end = daemon.terminate();
     ASSERT_TRUE(end.has_value()) << "it waits for ever";
     EXPECT_EQ(end->code, 0);

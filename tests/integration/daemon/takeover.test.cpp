@@ -1,8 +1,6 @@
 // The daemon dies by SIGKILL, and another one takes its services over: nothing that ran is touched or started twice.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/sched.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include <sstream>
 
 #include "daemon.hpp"
+#include "silent_files.hpp"
 
 namespace dpsup::test {
 namespace {
@@ -73,33 +72,6 @@ command = "@ACTOR@ record @DIR@/jobs init exit 0"
     EXPECT_EQ(end->code, 0);
 }
 
-// File systems whose server never answers, as of a dead NFS; each for one mount. Empty: none can be had here.
-class SilentServers {
-public:
-    explicit SilentServers(std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i) servers_.push_back(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
-    }
-    ~SilentServers() {
-        for (const int server : servers_) ::close(server);  // whoever waits for it gets an error
-    }
-    SilentServers(const SilentServers&) = delete;
-    SilentServers& operator=(const SilentServers&) = delete;
-
-    [[nodiscard]] bool there() const { return servers_.front() >= 0; }
-    // In a mount namespace of the caller's own.
-    [[nodiscard]] bool mount_at(const std::string& directory) const {
-        if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", "", MS_REC | MS_PRIVATE, "") != 0) return false;
-        return std::ranges::any_of(servers_, [&](int server) {
-            const std::string options =
-                "fd=" + std::to_string(server) + ",rootmode=40000,user_id=0,group_id=0";
-            return ::mount("silent", directory.c_str(), "fuse", MS_NOSUID | MS_NODEV, options.c_str()) == 0;
-        });
-    }
-
-private:
-    std::vector<int> servers_;
-};
-
 std::size_t children_of(pid_t pid) {
     std::size_t count = 0;
     for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
@@ -112,7 +84,7 @@ std::size_t children_of(pid_t pid) {
 // It was born with copies of all that dpsupd holds, and nobody ends it.
 TEST_P(Takeover, IsNotLockedOutByAChildThatHangsBeforeItsExec) {
     const SilentServers silent(2);
-    if (!silent.there()) GTEST_SKIP() << "no /dev/fuse to make a file system with that does not answer";
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
     Options options = Takeover::options();
     std::string directory;
     options.before_exec = [&] { return silent.mount_at(directory); };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/inputs.hpp"
 #include "unit/config/loading.hpp"
 
 namespace dpsup::config {
@@ -56,6 +57,18 @@ TEST(Difference, RestartsOnlyForWhatNeedsIt) {
     EXPECT_EQ(change("", "healthcheck = { tcp = \"h:1\" }").action, Action::update);
     EXPECT_EQ(change("", "enabled = false").action, Action::update);
     EXPECT_EQ(change("", "stop_timeout = \"5s\"\nuser = \"a\"").action, Action::restart);
+}
+
+// As one on a file system that does not answer, when `apply` reads it or when the daemon was started.
+TEST(Difference, TakesAFileThatDidNotAnswerForUnchanged) {
+    const auto with_digest = [](std::uint64_t digest) {
+        Config config = config_of(service("env_file = [\"/silent/env\"]"));
+        take_digests(config, {{"/silent/env", digest}});
+        return config;
+    };
+    EXPECT_THAT(difference(with_digest(1), with_digest(2)).operations, Not(IsEmpty()));
+    EXPECT_THAT(difference(with_digest(1), with_digest(unknown_digest)).operations, IsEmpty());
+    EXPECT_THAT(difference(with_digest(unknown_digest), with_digest(1)).operations, IsEmpty());
 }
 
 TEST(Difference, ShowsWhatWasAndWhatWillBe) {

@@ -1,0 +1,161 @@
+// Files that a service's configuration names lie on a file system that does not answer: that service alone waits.
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+
+#include "daemon.hpp"
+#include "silent_files.hpp"
+
+namespace dpsup::test {
+namespace {
+
+constexpr const char* good = "[service.good]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n";
+
+::testing::AssertionResult good_is_supervised(const Daemon& daemon) {
+    if (auto ready = daemon.reaches("good", "ready"); !ready) return ready;
+    const Json before = daemon.status("good");
+    ::kill(static_cast<pid_t>(before["pid"].number()), SIGKILL);
+    const bool restarted = eventually([&] {
+        const Json now = daemon.status("good");
+        return now["state"].text() == "ready" && now["restarts"].number() == before["restarts"].number() + 1;
+    });
+    return restarted ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << "not restarted";
+}
+
+struct Hanging {
+    std::string name;
+    std::string keys;  // of the service x
+    bool log = false;  // the daemon's log_dir lies there
+};
+
+class HangingFiles : public ::testing::TestWithParam<Hanging> {
+protected:
+    void SetUp() override {
+        if (!silent_.there()) GTEST_SKIP() << no_silent_files;
+        options_.before_exec = [this] { return silent_.mount_at(directory_); };
+        daemon_ = std::make_unique<Daemon>(
+            std::string(good) + "[service.x]\ncommand = \"@ACTOR@\"\n" + GetParam().keys, options_,
+            Daemon::Prepared{});
+        directory_ = daemon_->path("silent");
+        std::filesystem::create_directory(directory_);
+        if (GetParam().log) std::filesystem::create_directory_symlink(directory_, daemon_->path("log"));
+        daemon_->launch();
+        ASSERT_TRUE(daemon_->answers());
+    }
+
+    [[nodiscard]] ::testing::AssertionResult good_is_supervised() const {
+        return dpsup::test::good_is_supervised(*daemon_);
+    }
+
+    SilentServers silent_{2};
+    std::string directory_;
+    Options options_;
+    std::unique_ptr<Daemon> daemon_;
+};
+
+TEST_P(HangingFiles, HoldUpTheirServiceOnly) {
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+    EXPECT_EQ(daemon_->status("x")["state"].text(), "stopped");
+    EXPECT_EQ(daemon_->ctl({"start", "x"}).code(), 0);
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0) << "for the second time";
+    EXPECT_EQ(daemon_->ctl({"start", "x"}).code(), 0);
+    const auto end = daemon_->terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
+}
+
+TEST_P(HangingFiles, DoNotKeepTheNextDaemonFromSupervising) {
+    ASSERT_TRUE(daemon_->reaches("good", "ready"));
+    daemon_->crash();
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
+bool own_mounts() {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount("", "/", "", MS_REC | MS_PRIVATE, "") == 0;
+}
+
+// Its exec probe needs the secret again, which is read anew each time.
+TEST(HangingSecret, HoldsUpTheProbesOfItsServiceOnly) {
+    const SilentServers silent(1);
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
+    Options options;
+    options.before_exec = own_mounts;
+    Daemon daemon(std::string(good) + R"([service.x]
+command = "@ACTOR@"
+environment = { X = { file = "@DIR@/later/secret" } }
+healthcheck = { exec = "true", interval = "100ms", timeout = "300ms" }
+)",
+                  options, Daemon::Prepared{});
+    std::filesystem::create_directory(daemon.path("later"));
+    write_file(daemon.path("later/secret"), "s");
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    ASSERT_TRUE(silent.mount_for(daemon.pid(), daemon.path("later")));
+    ASSERT_TRUE(eventually([&] { return daemon.log().find("launching x/dpsup-run.") != std::string::npos; }))
+        << "nobody is told that a probe hangs";
+    EXPECT_TRUE(good_is_supervised(daemon));
+    EXPECT_EQ(daemon.ctl({"stop", "--wait", "x"}).code(), 0) << "a probe that hangs keeps it";
+    EXPECT_EQ(daemon.status("x")["state"].text(), "stopped");
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
+}
+
+bool waits_for_silence(pid_t pid) {
+    const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
+    return std::ranges::any_of(std::filesystem::directory_iterator(tasks), [](const auto& thread) {
+        return read_file(thread.path() / "wchan").find("fuse") != std::string::npos;
+    });
+}
+
+// Its size is looked at from time to time, as long as somebody writes to it.
+TEST(HangingLog, HoldsUpNobodyWhenItGoesSilent) {
+    const SilentServers silent(1);
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
+    Options options;
+    options.before_exec = own_mounts;
+    Daemon daemon(std::string(good) + R"([service.x]
+command = ["sh", "-c", "while sleep 0.02; do echo line; done"]
+log.target = "file"
+)",
+                  options, Daemon::Prepared{});
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(eventually([&] { return !read_file(daemon.path("log/x.log")).empty(); }));
+    ASSERT_TRUE(silent.mount_for(daemon.pid(), daemon.path("log")));
+    ASSERT_TRUE(eventually([&] { return waits_for_silence(daemon.pid()); }));
+    EXPECT_TRUE(good_is_supervised(daemon));
+    EXPECT_EQ(daemon.ctl({"stop", "--wait", "x"}).code(), 0);
+    const auto end = daemon.terminate();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_EQ(end->code, 0);
+}
+
+TEST_P(HangingFiles, DoNotKeepItFromReexecuting) {
+    ASSERT_TRUE(daemon_->reaches("good", "ready"));
+    EXPECT_EQ(daemon_->ctl({"daemon", "reexec"}).code(), 0);
+    EXPECT_TRUE(good_is_supervised());
+    EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Of, HangingFiles,
+    ::testing::Values(
+        Hanging{"ASecret", "environment = { X = { file = \"@DIR@/silent/secret\" } }\n"},
+        Hanging{"AnEnvFile", "env_file = [\"@DIR@/silent/env\"]\n"},
+        Hanging{"AListeningSocket", "sockets = [\"unix://@DIR@/silent/s\"]\n"},
+        Hanging{"AUnixProbe",
+                "healthcheck = { unix = \"@DIR@/silent/s\", interval = \"100ms\", timeout = \"200ms\" }\n"},
+        Hanging{"ALog", "log.target = \"file\"\nhealthcheck = { log = \"x\" }\n", true}),
+    [](const auto& kind) { return kind.param.name; });
+
+}  // namespace
+}  // namespace dpsup::test
