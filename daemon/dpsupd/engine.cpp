@@ -117,10 +117,19 @@ void Engine::arm_timer() {
     armed_for_ = next;
     timer_.expires_at(std::chrono::steady_clock::time_point(next.time_since_epoch()));
     timer_.async_wait([this](const boost::system::error_code& cancelled) {
-        if (cancelled) return;
-        armed_for_ = instant_never;
-        feed(core::DeadlineReached{});
+        // After what has come from other threads.
+        if (!cancelled) boost::asio::post(context_, [this] { reach_deadline(); });
     });
+}
+
+// The loop may have been held up (swap, a slow disk, a paused machine): what then waits in sockets was in time.
+void Engine::reach_deadline() {
+    io::ProcessHost& processes = world_.processes();
+    processes.reap_ended();
+    for (const ServiceId id : supervisor_.due(io::now())) processes.take_in_waiting(id);
+    settle();
+    armed_for_ = instant_never;
+    feed(core::DeadlineReached{});
 }
 
 WallTime Engine::on_the_wall(Instant instant) {

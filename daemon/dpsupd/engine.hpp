@@ -57,6 +57,7 @@ private:
     void warn(const std::string& name, const std::string& message);
     void remember(ServiceId id);
     void arm_timer();
+    void reach_deadline();
 
     boost::asio::io_context& context_;
     Memory& memory_;

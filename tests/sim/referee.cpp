@@ -10,6 +10,7 @@ void Referee::judge(const core::Event& event, const core::Output& output, Instan
     touched_.clear();
     killed_by_command_.clear();
     stale_ = false;
+    deadlines_count_ = std::holds_alternative<core::DeadlineReached>(event);
     std::visit([&](const auto& e) { take(e, now); }, event);
     const bool silent = output.effects.empty() && output.notes.empty() && output.remember.empty();
     if (stale_ && !silent && !deadline_due)
@@ -47,6 +48,7 @@ void Referee::judge(const core::Event& event, const core::Output& output, Instan
 void Referee::judge_takeover(const core::Output& output, Instant now) {
     touched_.clear();
     killed_by_command_.clear();
+    deadlines_count_ = false;
     // The new one's budget is full, and what the old one's had promised for later is kept.
     relaunches_ = 0;
     promised_ = std::ranges::count_if(accounts_, [](const auto& one) { return one.second.retrying; });
@@ -55,7 +57,8 @@ void Referee::judge_takeover(const core::Output& output, Instant now) {
     for (const auto& effect : output.effects) take_effect(core::DeadlineReached{}, effect, now);
     for (const auto& note : output.notes) take_note(note);
     check_held();
-    look_around(now);
+    for (const auto& [id, account] : accounts_)
+        check_state(account, now);  // duties begin with its first deadline
 }
 
 void Referee::judge_idle(const core::Output& output, Instant) const {

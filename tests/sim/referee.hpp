@@ -138,7 +138,8 @@ private:
     int kill_signal_ = 0;
     bool shutting_down_ = false;
     bool all_stopped_ = false;
-    bool stale_ = false;  // the event of this step was about an earlier instance
+    bool deadlines_count_ = false;  // in this step
+    bool stale_ = false;            // the event of this step was about an earlier instance
     double burst_most_ = 0;
     double burst_least_ = 1e9;
     double rate_most_ = 0;

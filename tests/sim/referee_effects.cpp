@@ -96,6 +96,8 @@ Reasons Referee::reasons_to_end(const Account& account, Instant now) const {
     reasons.start_timeout |= run.timeouts_unsure;
     reasons.watchdog |= run.timeouts_unsure;
     reasons.unanswered = !run.launched && now >= run.asked_at + 1s;
+    // What would have kept it from timing out may not have been told yet.
+    if (!deadlines_count_) reasons.start_timeout = reasons.watchdog = reasons.unanswered = false;
     return reasons;
 }
 

@@ -135,7 +135,8 @@ void Referee::check_duties(const Account& account, Instant now) const {
         duty(policy.start_timeout > 0s && !run.was_ready && now > start_end + slack,
              "its start timeout was forgotten");
         duty(policy.watchdog > 0s && run.heard && run.was_ready &&
-                 now > run.pinged_at + policy.watchdog + slack,
+                 now > run.pinged_at + policy.watchdog + policy.watchdog / 2 +
+                           slack,  // half more after a stall
              "its watchdog was forgotten");
     }
     const bool blocked = std::ranges::any_of(account.dependents, [&](const Edge& edge) {

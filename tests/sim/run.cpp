@@ -3,6 +3,8 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "core/supervise/supervisor.hpp"
 #include "sim/heap.hpp"
@@ -20,6 +22,7 @@ constexpr Duration calm_most = 3h;     // in which everything must have come rig
 constexpr Duration calm_after = 2min;  // for which it must then stay so
 constexpr Duration shutdown_most = 3h;
 constexpr int deadlines_most = 8;         // at one instant, without anything else happening
+constexpr Duration stall_most = 2s;       // less than what the referee waits for a duty
 constexpr std::uint64_t look_every = 64;  // events
 constexpr std::size_t bytes_per_service = 8192;
 
@@ -35,6 +38,7 @@ public:
                   [this](core::Event event) { tell(event); }),
           referee_(core_, world_),
           late_timers_(random_.chance(0.3) ? random_.real(0, 0.2) : 0),
+          stalls_(random_.chance(0.3) ? random_.real(0, 0.05) : 0),
           crashes_every_(random_.chance(0.5) ? random_.duration(5s, 3min) : Duration::zero()) {}
 
     Outcome live() {
@@ -69,7 +73,7 @@ private:
             const auto deadline = core_.next_deadline();
             const auto planned = agenda_.next();
             if (std::min(deadline, planned) > end) {
-                agenda_.set_now(end);
+                agenda_.set_now(std::max(agenda_.now(), end));  // after a stall it may be later
                 return;
             }
             if (deadline < planned || (deadline == planned && random_.chance(0.5)))
@@ -80,17 +84,32 @@ private:
     }
 
     void reach(Instant deadline) {
+        agenda_.set_now(std::max(agenda_.now(), deadline));
         // A busy engine comes late.
         const auto late = random_.chance(late_timers_) ? random_.duration(1us, 400ms) : Duration::zero();
-        if (late > 0s && agenda_.next() > deadline + late)
-            agenda_.set_now(deadline + late);
-        else
-            agenda_.set_now(std::max(agenda_.now(), deadline));
+        if (late > 0s && agenda_.next() > agenda_.now() + late) agenda_.set_now(agenda_.now() + late);
+        if (random_.chance(stalls_)) stall(agenda_.now() + random_.duration(1ms, stall_most));
         if (agenda_.now() != deadlines_at_) deadlines_ = 0;
         deadlines_at_ = agenda_.now();
         if (++deadlines_ > deadlines_most)
             throw Broken{"quiet", "the core asks to be called again and again at one instant"};
         tell(core::DeadlineReached{});
+    }
+
+    // What happens meanwhile is told when it is over, and before the deadline: all at once, and all of it late.
+    void stall(Instant end) {
+        mark("stall");
+        stalled_ = true;
+        while (stalled_ && agenda_.next() <= end) agenda_.run_next();
+        if (stalled_) agenda_.set_now(end);
+        end_stall();
+    }
+
+    void end_stall() {
+        if (!std::exchange(stalled_, false)) return;
+        catches_up_ = true;
+        for (const auto& event : std::exchange(missed_, {})) tell(event);
+        catches_up_ = false;
     }
 
     // At the next step: before any of its effects, between two of them, or after all.
@@ -104,7 +123,7 @@ private:
 
     // There is one record a name: where a removed service has a successor, the new daemon takes the one for the other.
     bool may_crash() const {
-        bool may = !core_.shutting_down() && !down_;
+        bool may = !core_.shutting_down() && !down_ && !catches_up_;
         core_.for_each([&](const core::Service& service) {
             may = may && (!service.removed || core_.find(service.policy.name) == nullptr);
         });
@@ -196,6 +215,8 @@ private:
 
     void tell(const core::Event& event) {
         if (down_) return;
+        if (stalled_ && std::holds_alternative<core::ServiceEvent>(event)) return missed_.push_back(event);
+        end_stall();  // what people want is decided upon what they see
         const auto now = agenda_.now();
         note_configuration(event);
         const bool deadline_due = core_.next_deadline() <= now;
@@ -205,7 +226,9 @@ private:
         const auto output = core_.step(event, now);
         if (options_.keep_trace) keep(line + describe(output, core_));
         referee_.judge(event, output, now, deadline_due);
-        if (core_.next_deadline() < now) throw Broken{"quiet", "the next deadline lies in the past"};
+        const bool deadlines_count = std::holds_alternative<core::DeadlineReached>(event);
+        if (deadlines_count && core_.next_deadline() < now)
+            throw Broken{"quiet", "the next deadline lies in the past"};
         if (outcome_.events % 8 == 0 && core_.next_deadline() > now) tell_again(now);
         if (outcome_.events % look_every == 0) referee_.look_around(now);
         if (outcome_.events % 4096 == 0) weigh();
@@ -299,6 +322,10 @@ private:
     People people_;
     Referee referee_;
     double late_timers_;
+    double stalls_;
+    bool stalled_ = false;
+    bool catches_up_ = false;
+    std::vector<core::Event> missed_;  // while it is
     Duration crashes_every_;
     bool crash_due_ = false;
     bool down_ = false;

@@ -127,7 +127,9 @@ struct ConfigLoaded {
 // Stop everything in reverse order, without changing what is wanted after the next start.
 struct ShutdownRequested {};
 
-// The deadline that next_deadline named has come. Harmless at any other time.
+// The deadline that next_deadline named has come, and what arrived of those who are due() has been told before this. Only
+// now do time-outs count: where we were held up, the ping or the exit that was in time waits behind other events.
+// Harmless at any other time.
 struct DeadlineReached {};
 
 using Event = std::variant<ServiceEvent, Command, ConfigLoaded, ShutdownRequested, DeadlineReached>;

@@ -52,8 +52,7 @@ struct Intake {
     void operator()(const Notified& said) const {
         if (said.main_pid) run.pid = *said.main_pid;
         if (said.listening) hear();
-        if (said.watchdog && run.watchdog_deadline != instant_never)
-            run.watchdog_deadline = after(now, service.policy.watchdog);
+        if (said.watchdog && run.watchdog_deadline != instant_never) watch(service, now);
         if (said.extend_timeout) extend(*said.extend_timeout);
         if (is_ending(run)) return;
         // Some say the same again every few seconds; only what is new is worth a line.
@@ -114,9 +113,7 @@ struct Intake {
 private:
     // Its watchdog counts from here: what it said before met nobody.
     void hear() const {
-        if (std::exchange(run.is_heard, true) || !run.was_ready) return;
-        if (service.policy.watchdog > Duration::zero())
-            run.watchdog_deadline = after(now, service.policy.watchdog);
+        if (!std::exchange(run.is_heard, true) && run.was_ready) watch(service, now);
     }
 
     void extend(Duration by) const {

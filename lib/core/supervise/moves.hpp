@@ -34,6 +34,8 @@ void kill_tree(Service& service, Instant now, Output& output);
 void begin_probes(Service& service, Instant now);
 void run_due_probes(Service& service, Instant now, Output& output);
 void update_readiness(Service& service, const std::string& reason, Instant now, Output& output);
+// Its watchdog, where it has one that can be heard, counts from now.
+void watch(Service& service, Instant now);
 // Escalates where a deadline of the run has passed.
 void follow_deadlines(Service& service, Instant now, Output& output);
 [[nodiscard]] Instant next_deadline(const Service& service, const Run& run);

@@ -17,6 +17,9 @@ constexpr Duration launch_answer_timeout = std::chrono::seconds(30);
 constexpr Duration kill_again = std::chrono::seconds(1);
 constexpr Duration kill_again_max = std::chrono::seconds(30);
 
+// The loop is this late for a deadline only where it was itself held up.
+constexpr Duration held_up = std::chrono::milliseconds(50);
+
 bool gates_the_others(const ProbePolicy& policy) {
     return policy.role == ProbeRole::startup;
 }
@@ -77,6 +80,15 @@ std::vector<std::string> lacks(const Service& service) {
                             last_result(probe, policy));
     }
     return texts;
+}
+
+// True: it gets half a period more. What held us up (a paused machine, a full socket) may have kept it from speaking, too.
+// Once in a silence, so that a daemon that always comes late still ends who has fallen silent.
+bool forgive_silence(Service& service, Instant now) {
+    Run& run = *service.run;
+    if (now - run.watchdog_deadline <= held_up || std::exchange(run.silence_forgiven, true)) return false;
+    run.watchdog_deadline = after(now, service.policy.watchdog / 2);
+    return true;
 }
 
 void follow_ending(Service& service, Instant now, Output& output) {
@@ -170,8 +182,7 @@ void update_readiness(Service& service, const std::string& reason, Instant now, 
             service.run->was_ready = true;
             service.run->start_deadline = instant_never;
             // As systemd has it: who starts slowly sends its first WATCHDOG=1 after READY=1.
-            if (service.policy.watchdog > Duration::zero() && service.run->is_heard)
-                service.run->watchdog_deadline = after(now, service.policy.watchdog);
+            watch(service, now);
             enter(service, State::ready, reason, now, output);
             return;
         case State::ready:
@@ -191,6 +202,13 @@ void update_readiness(Service& service, const std::string& reason, Instant now, 
     }
 }
 
+void watch(Service& service, Instant now) {
+    Run& run = *service.run;
+    const bool watched = service.policy.watchdog > Duration::zero() && run.is_heard;
+    run.watchdog_deadline = watched ? after(now, service.policy.watchdog) : instant_never;
+    run.silence_forgiven = false;
+}
+
 void follow_deadlines(Service& service, Instant now, Output& output) {
     Run& run = *service.run;
     if (run.phase == RunPhase::asked || run.phase == RunPhase::killing) {
@@ -205,7 +223,7 @@ void follow_deadlines(Service& service, Instant now, Output& output) {
                    (service.policy.kind == Kind::job ? "was not done after " : "was not ready after ") +
                        lasted() + " (start_timeout)",
                    now, output);
-    else if (now >= run.watchdog_deadline)
+    else if (now >= run.watchdog_deadline && !forgive_silence(service, now))
         begin_stop(service, EndCause::watchdog,
                    "sent no WATCHDOG=1 for " + format_duration_rounded(service.policy.watchdog), now, output);
 }

@@ -139,7 +139,7 @@ bool advance_once(Service& service, const Surroundings& surroundings, Instant no
     }
     const bool ending = service.run->phase == RunPhase::asked || service.run->phase == RunPhase::killing;
     if (!ending && advance_running(service, surroundings, now, output)) return true;
-    follow_deadlines(service, now, output);
+    if (surroundings.deadlines_count) follow_deadlines(service, now, output);
     run_due_probes(service, now, output);
     return false;
 }
@@ -212,9 +212,7 @@ void update_policy(Service& service, const Policy& policy, Instant now, Output& 
                                  ? after(run.launched_at, policy.start_timeout)
                                  : instant_never;
     if (policy.notify && !before.notify && run.was_ready) run.notified_ready = true;
-    if (policy.watchdog != before.watchdog && run.was_ready)
-        run.watchdog_deadline =
-            policy.watchdog > Duration::zero() && run.is_heard ? after(now, policy.watchdog) : instant_never;
+    if (policy.watchdog != before.watchdog && run.was_ready) watch(service, now);
     if (policy.probes != before.probes) renew_probes(service);
     if (run.phase != RunPhase::running) return;
     begin_probes(service, now);

@@ -79,6 +79,8 @@ struct Run {
     Instant answer_deadline = instant_never;  // launching: Launched or LaunchFailed must have come
     Instant start_deadline = instant_never;
     Instant watchdog_deadline = instant_never;
+    bool silence_forgiven =
+        false;  // it had more time since the last WATCHDOG=1, as we were held up ourselves
     Instant leftovers_at = instant_never;  // the main process is gone: signal what is left of the tree
     Instant kill_at = instant_never;       // asked, killing: SIGKILL (again)
     Duration kill_wait = Duration::zero();
@@ -122,6 +124,7 @@ struct Surroundings {
     std::string missing_optional;  // an optional dependency that is not there, for people
     bool dependents_gone = true;   // no dependent that is itself to stop still runs
     bool shutting_down = false;
+    bool deadlines_count = false;  // all that came before them has been told: see DeadlineReached
     Budget* budget = nullptr;
     std::uint64_t seed = 0;  // chance, for jitter
 };

@@ -64,7 +64,7 @@ std::string unmet(const Service* other, const Dependency& dependency) {
 Output Supervisor::step(const Event& event, Instant now) {
     Output output;
     std::visit([&](const auto& one) { take(one, now, output); }, event);
-    settle(now, output);
+    settle(std::holds_alternative<DeadlineReached>(event), now, output);
     if (shutting_down_ && active_ == 0 && !all_stopped_told_) {
         all_stopped_told_ = true;
         output.all_stopped = true;
@@ -74,6 +74,15 @@ Output Supervisor::step(const Event& event, Instant now) {
 
 Instant Supervisor::next_deadline() const {
     return deadlines_.empty() ? instant_never : deadlines_.begin()->first;
+}
+
+std::vector<ServiceId> Supervisor::due(Instant now) const {
+    std::vector<ServiceId> ids;
+    for (const auto& [deadline, id] : deadlines_) {
+        if (deadline > now) break;
+        ids.push_back(id);
+    }
+    return ids;
 }
 
 void Supervisor::take(const ServiceEvent& event, Instant now, Output& output) {
@@ -190,10 +199,7 @@ void Supervisor::take(const ShutdownRequested& /*request*/, Instant /*now*/, Out
 }
 
 void Supervisor::take(const DeadlineReached& /*reached*/, Instant now, Output& /*output*/) {
-    for (const auto& [deadline, id] : deadlines_) {
-        if (deadline > now) return;
-        awake_.insert(id);
-    }
+    for (const ServiceId id : due(now)) awake_.insert(id);
 }
 
 // A removed service keeps its edges until it is gone: it too stops before what it depends on.
@@ -212,7 +218,7 @@ void Supervisor::rebuild_graph() {
 }
 
 // Lowest id first, so that dependencies move before their dependents; whoever moves wakes its neighbours.
-void Supervisor::settle(Instant now, Output& output) {
+void Supervisor::settle(bool deadlines_count, Instant now, Output& output) {
     while (!awake_.empty()) {
         const ServiceId id = *awake_.begin();
         awake_.erase(awake_.begin());
@@ -220,7 +226,9 @@ void Supervisor::settle(Instant now, Output& output) {
         if (found == nodes_.end()) continue;
         Node& node = found->second;
         hear_missed_loss(node, now, output);
-        advance(node.service, surroundings_of(node), now, output);
+        Surroundings around = surroundings_of(node);
+        around.deadlines_count = deadlines_count;
+        advance(node.service, around, now, output);
         keep_deadline(node);
         show(node, now, output);
         record(node, output);

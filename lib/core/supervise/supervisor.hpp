@@ -26,6 +26,8 @@ public:
 
     // The instant at which DeadlineReached must be told; instant_never where there is none.
     [[nodiscard]] Instant next_deadline() const;
+    // Those whose deadline has come.
+    [[nodiscard]] std::vector<ServiceId> due(Instant now) const;
 
     // nullptr where there is no such service.
     [[nodiscard]] const Service* find(ServiceId id) const;
@@ -98,7 +100,7 @@ private:
     void change(const ServiceChange& change, Instant now, Output& output);
     void add(const ServiceChange& change, Instant now, Output& output);
     void rebuild_graph();
-    void settle(Instant now, Output& output);
+    void settle(bool deadlines_count, Instant now, Output& output);
     void show(Node& node, Instant now, Output& output);
     [[nodiscard]] Face face_of(const Service& service) const;
     static void record(Node& node, Output& output);

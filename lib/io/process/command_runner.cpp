@@ -164,6 +164,7 @@ void CommandRunner::ended(Number number, const core::Exited& exited) {
 }
 
 void CommandRunner::timed_out(Number number) {
+    reaper_.reap_all();  // it may have ended in time, while the loop was held up
     Command* command = find(number);
     if (command == nullptr) return;
     kill(number, *command, "no turn came for it in time");

@@ -82,6 +82,11 @@ core::Exited exit_of(int pidfd, pid_t pid) {
     return {.kind = core::ExitKind::unknown};
 }
 
+bool has_ended(int pidfd) {
+    pollfd ended{pidfd, POLLIN, 0};
+    return ::poll(&ended, 1, 0) != 0;
+}
+
 }  // namespace
 
 struct ForeignProcess::Implementation {
@@ -114,8 +119,7 @@ UniqueFd ForeignProcess::hold_with_the_last(pid_t pid) {
 }
 
 bool ForeignProcess::lives(const UniqueFd& held) {
-    pollfd ended{held.get(), POLLIN, 0};
-    return ::poll(&ended, 1, 0) == 0;
+    return !has_ended(held.get());
 }
 
 bool ForeignProcess::ends_by(const UniqueFd& held, std::chrono::steady_clock::time_point until) {
@@ -149,6 +153,12 @@ ForeignProcess::ForeignProcess(std::shared_ptr<Implementation> implementation)
 ForeignProcess::~ForeignProcess() {
     boost::system::error_code ignored;
     implementation_->descriptor.close(ignored);
+}
+
+void ForeignProcess::tell_if_ended() const {
+    const auto keep = implementation_;  // whoever is told may let go of us
+    const int pidfd = keep->descriptor.native_handle();
+    if (has_ended(pidfd)) keep->ended(exit_of(pidfd, keep->pid));
 }
 
 void ForeignProcess::signal(int signal) const {

@@ -45,6 +45,9 @@ public:
     ForeignProcess(const ForeignProcess&) = delete;
     ForeignProcess& operator=(const ForeignProcess&) = delete;
 
+    // Its end is told now, where the loop has not come to that yet; it may be told a second time.
+    void tell_if_ended() const;
+
     void signal(int signal) const;
 
     // Copies of its listening sockets, by number. None: it has none, or we may not look into it.

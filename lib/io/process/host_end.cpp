@@ -162,6 +162,14 @@ void ProcessHostImplementation::foreign_ended(ServiceId id, Generation generatio
     process_ended(id, generation, pid, exited);
 }
 
+void ProcessHostImplementation::take_in_waiting(ServiceId id) {
+    Entry* entry = find(id);
+    if (entry == nullptr) return;
+    if (entry->notify && entry->phase == Phase::running) entry->notify->drain();
+    if (entry->foreign) entry->foreign->tell_if_ended();
+    check_empty(id, *entry);
+}
+
 void ProcessHostImplementation::check_empty(ServiceId id, Entry& entry) {
     if (entry.phase != Phase::ending) return;
     if (!tree_->empty(entry.leaf()) || commands_->launching_for(id)) {

@@ -108,6 +108,14 @@ void ProcessHost::tell_all() {
     implementation_->flush();
 }
 
+void ProcessHost::reap_ended() {
+    implementation_->reap_ended();
+}
+
+void ProcessHost::take_in_waiting(ServiceId id) {
+    implementation_->take_in_waiting(id);
+}
+
 void ProcessHost::resume() {
     implementation_->resume();
 }

@@ -180,6 +180,11 @@ public:
     void tell_all();
     void resume();
 
+    // Before a deadline is judged. Tells, with tell_all(), who of our children has ended, and what else of the service has
+    // happened that the loop has not come to yet: what it said, and the end of an adopted one.
+    void reap_ended();
+    void take_in_waiting(ServiceId id);
+
     // Whether the launch of this instance still waits for its turn, or has not been asked for.
     [[nodiscard]] bool queued(ServiceId id, Generation generation) const;
     // Of the main process, in clock ticks since boot. 0: nothing runs.

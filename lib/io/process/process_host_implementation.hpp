@@ -78,6 +78,8 @@ public:
     [[nodiscard]] bool launching() const { return worker_.busy(); }
     void kill_launching() { worker_.kill_children(); }
     void hold_exits() { reaper_.hold(); }
+    void reap_ended() { reaper_.reap_all(); }
+    void take_in_waiting(ServiceId id);
     void resume();
     void flush();
     [[nodiscard]] std::string status_text(ServiceId id) const;

@@ -14,6 +14,7 @@ namespace dpsup::io {
 namespace {
 
 constexpr int reaped_per_turn = 64;
+constexpr int reaped_at_once = 4096;  // whoever forks as fast as we reap does not hold us up
 // A launch may be under way for as long as the daemon runs; its child's end is asked for soon after it was seen.
 constexpr std::size_t early_max = 1024;
 constexpr auto early_kept = std::chrono::minutes(1);
@@ -42,13 +43,18 @@ struct Reaper::Implementation : std::enable_shared_from_this<Implementation> {
 
     // SIGCHLD is told once for many children: take all that have ended, and let the loop breathe between.
     void reap() {
-        for (int count = 0; count < reaped_per_turn; ++count) {
-            siginfo_t info{};
-            if (closed || held) return;
-            if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
-            tell(info);
-        }
+        for (int count = 0; count < reaped_per_turn; ++count)
+            if (!reap_one()) return;
         boost::asio::post(context, [self = shared_from_this()] { self->reap(); });
+    }
+
+    // False: nobody has ended, or nobody is to be reaped.
+    bool reap_one() {
+        siginfo_t info{};
+        if (closed || held) return false;
+        if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return false;
+        tell(info);
+        return true;
     }
 
     void tell(const siginfo_t& info) {
@@ -126,6 +132,12 @@ void Reaper::forget(Watch watch) {
 
 void Reaper::hold() {
     implementation_->held = true;
+}
+
+void Reaper::reap_all() {
+    const auto keep = implementation_;
+    for (int count = 0; count < reaped_at_once && keep->reap_one(); ++count) {
+    }
 }
 
 void Reaper::resume() {

@@ -39,6 +39,9 @@ public:
     // Whether it is a child of ours that nobody has reaped: then its number is no other's.
     [[nodiscard]] static bool is_child(pid_t pid);
 
+    // Tells of all who have ended, at once.
+    void reap_all();
+
     // Reaps nobody until resume(): whoever ends meanwhile waits, with how it ended, for us or for the program that takes
     // our place by an exec.
     void hold();

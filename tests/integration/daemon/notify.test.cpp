@@ -7,6 +7,8 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
+#include <thread>
 
 #include "daemon.hpp"
 
@@ -117,6 +119,53 @@ restart = { delay = "1h", max_delay = "1h" }
     write_file(daemon.path("silence"), "");
     ASSERT_TRUE(eventually([&] { return daemon.status("x")["restarts"].number() >= 1; }));
     EXPECT_THAT(daemon.story("x"), HasSubstr("WATCHDOG"));
+}
+
+// Nothing but time tells a daemon that is held up.
+void hold_up(const Daemon& daemon, std::chrono::milliseconds time, const std::function<bool()>& meanwhile) {
+    const auto until = Clock::now() + time;
+    daemon.signal(SIGSTOP);
+    EXPECT_TRUE(eventually(meanwhile));
+    std::this_thread::sleep_until(until);
+    daemon.signal(SIGCONT);
+}
+
+// Its pings wait in the socket.
+TEST(Stall, IsNoSilenceOfWhoPingedMeanwhile) {
+    Daemon daemon(R"([service.x]
+command = "@ACTOR@ pet-watchdog 200 @DIR@/silence notify READY=1"
+notify = true
+watchdog = "1s"
+[service.clock]
+command = "@ACTOR@"
+enabled = false
+notify = true
+start_timeout = "2s"
+restart = { delay = "1h", max_delay = "1h" }
+)");
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    for (int round = 0; round < 2; ++round)
+        hold_up(daemon, std::chrono::milliseconds(1500), [] { return true; });
+    (void)daemon.ctl({"start", "clock", "--timeout", "10ms"});
+    ASSERT_TRUE(daemon.reaches("clock", "backoff"));  // two periods have passed
+    EXPECT_EQ(daemon.status("x")["restarts"].number(), 0) << daemon.story("x");
+}
+
+TEST(Stall, BlamesNobodyWhoStoppedInTime) {
+    Daemon daemon(R"([service.x]
+command = ["/bin/sh", "-c", "trap 'while ! test -e @DIR@/go; do sleep 0.01; done; exit 0' TERM; touch @DIR@/set; while :; do sleep 0.01; done"]
+stop_timeout = "2s"
+)");
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(daemon.path("set")); }));
+    const auto pid = std::to_string(static_cast<long>(daemon.status("x")["pid"].number()));
+    (void)daemon.ctl({"stop", "x", "--timeout", "10ms"});
+    ASSERT_TRUE(daemon.reaches("x", "stopping"));
+    hold_up(daemon, std::chrono::milliseconds(2500), [&] {
+        write_file(daemon.path("go"), "");
+        return read_file("/proc/" + pid + "/stat").find(") Z ") != std::string::npos;
+    });
+    ASSERT_TRUE(daemon.reaches("x", "stopped"));
+    EXPECT_EQ(daemon.story("x").find("did not stop in time"), std::string::npos) << daemon.story("x");
 }
 
 TEST(Reload, SendsItsSignal) {

@@ -143,7 +143,8 @@ TEST(Crash, GivesAServiceItsTimeToStartAgain) {
     Scene other({job("j").starts_within(10s)});
     other.begin();
     other.launched("j");
-    EXPECT_EQ(other.crash(1min), "adopt j; signal j 15");
+    EXPECT_EQ(other.crash(1min), "adopt j");
+    EXPECT_EQ(other.wait(0s), "signal j 15");
 }
 
 TEST(Crash, KeepsTheTimeThatWasAdded) {
@@ -194,7 +195,8 @@ TEST(Crash, KeepsAnExitThatWasSeen) {
     scene.begin();
     scene.launched("j");
     scene.exited("j", 0);
-    EXPECT_EQ(scene.crash(), "adopt j; signal-tree j 15");
+    EXPECT_EQ(scene.crash(), "adopt j");
+    EXPECT_EQ(scene.wait(0s), "signal-tree j 15");
     scene.told("j", 1, Exited{.kind = ExitKind::unknown});  // all that the world can say by now
     scene.emptied("j");
     EXPECT_EQ(scene.state("j"), "done");

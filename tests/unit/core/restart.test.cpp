@@ -170,6 +170,43 @@ TEST(Watchdog, CountsFromReadiness) {
     EXPECT_EQ(scene.wait(1s), "signal a 15");
 }
 
+// The loop reads sockets and timers in no order that means something.
+TEST(Stall, LetsNoTimeOutCountBeforeAllThatWasInTimeIsTold) {
+    Scene scene(
+        {service("a").notifies().watched(10s).probed(probe(ProbeRole::liveness, OnProbeFailure::alert)),
+         service("b").notifies().starts_within(10s).probed(probe(ProbeRole::liveness, OnProbeFailure::alert)),
+         service("c").stops_within(10s)});
+    scene.begin();
+    for (const char* name : {"a", "b", "c"}) scene.launched(name);
+    scene.says_ready("a");
+    scene.stop({"c"});
+    scene.stall(10s);
+    scene.told("a", 1, Probed{0, 1, ProbeOutcome::passed, ""});
+    scene.told("b", 1, Probed{0, 1, ProbeOutcome::passed, ""});
+    scene.says("c", {.stopping = true, .extend_timeout = {}, .main_pid = {}});
+    scene.pings("a");
+    scene.says_ready("b");
+    scene.ended("c", 0);
+    EXPECT_EQ(scene.wait(0s).find("signal"), std::string::npos);
+    EXPECT_EQ(scene.states(), "a ready, b ready, c stopped");
+}
+
+// It was held up as the daemon was, or waited for a place in its socket.
+TEST(Watchdog, GivesTimeAfterAStallOnceInASilence) {
+    Scene scene({service("a").watched(10s)});
+    scene.begin();
+    scene.launched("a");
+    for (int round = 0; round < 2; ++round) {
+        scene.stall(20s);
+        EXPECT_EQ(scene.wait(4s), "");
+        scene.pings("a");
+    }
+    scene.stall(20s);
+    EXPECT_EQ(scene.wait(4s), "");
+    scene.stall(20s);
+    EXPECT_EQ(scene.wait(0s), "signal a 15") << "a daemon that is always late";
+}
+
 TEST(Notified, TellsOnlyWhatIsNew) {
     Scene scene({service("a").notifies()});
     scene.begin();

@@ -85,6 +85,8 @@ public:
 
     // Time passes, and every deadline in it is told.
     std::string wait(Duration duration);
+    // Time passes, and nothing is told, as while the daemon is held up; wait(0s) after it tells the deadlines.
+    void stall(Duration duration) { now_ += duration; }
     // Until the next deadline; how long that was.
     Duration to_deadline();
 
