@@ -234,6 +234,13 @@ bool DescendantTree::empty(const std::string& leaf) {
     return true;
 }
 
+bool DescendantTree::vacant(const std::string& leaf) {
+    const bool launched =
+        std::ranges::any_of(launches_, [&](const auto& launch) { return within(leaf, launch.first); });
+    const bool untouched = !launched && !ends_unheard(leaf) && orphans_of(leaf).empty();
+    return untouched || empty(leaf);
+}
+
 bool DescendantTree::ends_unheard(const std::string& leaf) const {
     return orphaned_elsewhere_.contains(leaf) ||
            std::ranges::find(killed_, leaf, &Killed::service) != killed_.end();

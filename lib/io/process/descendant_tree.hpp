@@ -33,6 +33,7 @@ public:
     void kill_unclaimed() override;
     void ended(const std::string& leaf, pid_t pid) override;
     [[nodiscard]] bool empty(const std::string& leaf) override;
+    [[nodiscard]] bool vacant(const std::string& leaf) override;
     [[nodiscard]] bool ends_unheard(const std::string& leaf) const override;
     [[nodiscard]] bool contains(const std::string& leaf, pid_t pid) override;
     void signal(const std::string& leaf, int signal) override;

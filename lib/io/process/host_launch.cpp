@@ -72,7 +72,7 @@ void ProcessHostImplementation::launch_some() {
             look_up_user(launch.id, *entry);
         else if (options_.open_cgroup_root && tree_->gone())
             wait_for_tree(launch.id, *entry);
-        else if (!tree_->empty(entry->leaf()) && entry->waits_for_end < waits_for_end_max)
+        else if (!tree_->vacant(entry->leaf()) && entry->waits_for_end < waits_for_end_max)
             wait_for_end(launch.id, *entry);
         else
             start(launch.id, *entry);
@@ -183,7 +183,7 @@ bool ProcessHostImplementation::given_up_is_over(ServiceId id, LaunchWorker::Tic
 
 Staged<LaunchJob> ProcessHostImplementation::prepare(ServiceId id, Entry& entry) {
     // A process that is still there may hold the service's port or data: two instances are worse than none.
-    if (!tree_->empty(entry.leaf()))
+    if (!tree_->vacant(entry.leaf()))
         return stage_failed("launch", EBUSY,
                             "processes of an earlier instance of " + entry.leaf() + " still run");
     if (auto opened = open_notify(id, entry); !opened) return tl::unexpected(opened.error());

@@ -62,6 +62,9 @@ public:
     virtual void ended(const std::string& leaf, pid_t pid) = 0;
 
     [[nodiscard]] virtual bool empty(const std::string& leaf) = 0;
+    // Whether an instance may be launched into it. As empty(), but what may be anybody's is not taken for a part of a tree
+    // that was empty when it was last looked at.
+    [[nodiscard]] virtual bool vacant(const std::string& leaf) { return empty(leaf); }
     // Whether the last of it may end without that anybody is told: it is no child of ours.
     [[nodiscard]] virtual bool ends_unheard(const std::string& /*leaf*/) const { return false; }
     [[nodiscard]] virtual bool contains(const std::string& leaf, pid_t pid) = 0;

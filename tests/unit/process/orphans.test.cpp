@@ -203,6 +203,8 @@ TEST_F(OrphansThatEnd, MayBeAnybodysIfTheyWereNeverSeenBefore) {
     begin_to_end();
     EXPECT_FALSE(tree_.empty("a"));
     EXPECT_FALSE(tree_.empty("b"));
+    EXPECT_FALSE(tree_.vacant("a"));
+    EXPECT_TRUE(tree_.vacant("b")) << "it has launched nothing";
     EXPECT_TRUE(soon([&] { return tree_.empty("b"); }))
         << "one that hangs there must not hold all up for ever";
     let_go();
