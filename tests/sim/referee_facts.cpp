@@ -82,11 +82,11 @@ void Referee::note_fact(Account& account, const core::Notified& fact, Instant no
 void Referee::note_fact(Account& account, const core::Exited& fact, Instant now) {
     auto& run = *account.run;
     if (!run.exit) {
-        if (!run.stopped_at) dependency_lost(account, false);
         run.exit = fact;
+        const bool completes = account.policy.kind == Kind::job && succeeded(account, run);
+        if (!run.stopped_at && !completes) dependency_lost(account, false);
         run.exit_at = now;
     }
-    if (fact.tree_empty) instance_ended(account, now);
 }
 
 void Referee::note_fact(Account& account, const core::Emptied&, Instant now) {

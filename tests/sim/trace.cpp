@@ -38,7 +38,7 @@ struct FactText {
         const char* kind = fact.kind == core::ExitKind::exited     ? "exited "
                            : fact.kind == core::ExitKind::signaled ? "killed by "
                                                                    : "ended, unknown how ";
-        return kind + std::to_string(fact.code) + (fact.tree_empty ? ", tree empty" : "");
+        return kind + std::to_string(fact.code);
     }
     std::string operator()(const core::Emptied&) const { return "emptied"; }
     std::string operator()(const core::Probed& fact) const {

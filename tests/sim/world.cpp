@@ -117,11 +117,10 @@ void World::end_main(ServiceId service, Generation generation, core::Exited exit
     auto* instance = find(service, generation);
     if (!instance || instance->main != Main::alive) return;
     instance->main = Main::gone;
-    exit.tree_empty = instance->children == 0 && random_.chance(0.7);
     post(20us, service, generation, exit, false);
     if (instance->children == 0) {
-        if (!exit.tree_empty)
-            post(random_.duration(21us, 200us), service, generation, core::Emptied{}, false);
+        const bool at_once = random_.chance(0.7);
+        post(at_once ? 21us : random_.duration(21us, 200us), service, generation, core::Emptied{}, false);
         bury(service, generation);
         return;
     }

@@ -73,7 +73,6 @@ struct Intake {
         service.last_exit = exit;
         run.ended_at = std::min(run.ended_at, now);
         run.answer_deadline = instant_never;
-        if (exit.tree_empty) run.over = true;
         if (run.phase == RunPhase::killing) return;
         run.leftovers_at = after(now, std::chrono::milliseconds(50));
         if (run.phase == RunPhase::asked) return;

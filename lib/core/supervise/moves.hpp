@@ -42,5 +42,7 @@ void follow_deadlines(Service& service, Instant now, Output& output);
 
 // --- verdict.cpp: what comes after an instance ---
 void conclude(Service& service, const Surroundings& surroundings, Instant now, Output& output);
+// A job whose main process has ended well, while others of its tree still live.
+[[nodiscard]] bool is_completing(const Service& service);
 
 }  // namespace dpsup::core

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/signals.hpp"
+#include "core/supervise/moves.hpp"
 #include "core/supervise/words.hpp"
 
 namespace dpsup::core {
@@ -253,7 +254,7 @@ void Supervisor::record(Node& node, Output& output) {
 }
 
 Supervisor::Face Supervisor::face_of(const Service& service) const {
-    return {service.state,      service.active(), is_running(service),
+    return {service.state,      service.active(), is_running(service),   is_completing(service),
             service.generation, up(service),      service.restart_wanted};
 }
 
@@ -261,8 +262,9 @@ void Supervisor::show(Node& node, Instant now, Output& output) {
     const Service& service = node.service;
     // An instance may end and the next be launched within one step.
     const bool replaced = service.generation != node.shown.generation;
-    const bool ended = runs(node.shown.state) && (replaced || !runs(service.state));
     const Face face = face_of(service);
+    const bool served = runs(node.shown.state) || node.shown.completing;
+    const bool ended = served && (replaced || !(runs(face.state) || face.completing));
     if (face == node.shown) return;
     if (face.active && !node.shown.active) ++active_;
     if (!face.active && node.shown.active) --active_;

@@ -60,6 +60,7 @@ private:
         State state = State::stopped;
         bool active = false;
         bool launched = false;
+        bool completing = false;
         Generation generation;
         bool up = false;
         bool restart_wanted = false;

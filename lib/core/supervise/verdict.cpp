@@ -106,6 +106,11 @@ std::string why_again(const Service& service, const Run& run) {
 
 }  // namespace
 
+bool is_completing(const Service& service) {
+    return service.policy.kind == Kind::job && service.run && service.run->exit &&
+           succeeded(service, *service.run);
+}
+
 void conclude(Service& service, const Surroundings& surroundings, Instant now, Output& output) {
     const Run run = std::move(*service.run);
     service.run.reset();

@@ -271,7 +271,7 @@ TEST(DependencyLoss, IsSeenWhenTheNextInstanceComesAtOnce) {
     scene.begin();
     scene.launched("db");
     scene.launched("web");
-    EXPECT_EQ(scene.ended("db", 1), "launch db; signal web 15");
+    EXPECT_EQ(scene.ended("db", 1), "signal web 15; launch db");
 }
 
 TEST(DependencyLoss, IsHeardByWhoWasToStopAndIsWantedAgain) {
@@ -293,6 +293,16 @@ TEST(DependencyLoss, IsNoneWhenAJobCompletes) {
     scene.launched("a");
     EXPECT_EQ(scene.ended("j", 0), "");
     EXPECT_EQ(scene.state("a"), "ready");
+}
+
+TEST(DependencyLoss, IsHeardWhenAJobThatEndedWellIsRunAgain) {
+    Scene scene({job("j"), service("a").needs("j", Condition::started).on_loss(OnDependencyLoss::stop)});
+    scene.begin();
+    scene.launched("j");
+    scene.launched("a");
+    EXPECT_EQ(scene.exited("j", 0), "");
+    EXPECT_EQ(scene.restart({"j"}), "");
+    EXPECT_EQ(scene.emptied("j"), "launch j; signal a 15");
 }
 
 TEST(DependencyLoss, OfAnOptionalOneChangesNothing) {

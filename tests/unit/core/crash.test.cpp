@@ -80,7 +80,7 @@ TEST(Crash, DuringALaunchAsksWhatBecameOfIt) {
             EXPECT_EQ(scene.launched("a"), "");
             EXPECT_EQ(scene.state("a"), "ready");
         } else {
-            scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true});
+            scene.ended("a", 1, Exited{.kind = ExitKind::unknown});
             EXPECT_EQ(scene.state("a"), "backoff");
         }
     }
@@ -246,7 +246,7 @@ TEST(Crash, NeverTakesForASuccessWhatNobodySawRunning) {
     Scene scene({job("j").on_unknown(UnknownEnd::success)});
     scene.begin();
     scene.crash();
-    scene.told("j", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true});
+    scene.ended("j", 1, Exited{.kind = ExitKind::unknown});
     EXPECT_EQ(scene.state("j"), "backoff");
 }
 
@@ -255,7 +255,7 @@ TEST(Crash, NeverTakesForASuccessWhatMemoryRanOutFor) {
     scene.begin();
     scene.launched("j");
     scene.crash();
-    scene.told("j", 1, Exited{.kind = ExitKind::unknown, .out_of_memory = true, .tree_empty = true});
+    scene.ended("j", 1, Exited{.kind = ExitKind::unknown, .out_of_memory = true});
     EXPECT_EQ(scene.state("j"), "backoff");
     EXPECT_NE(scene.reason("j").find("out of memory"), std::string::npos) << scene.reason("j");
 }
@@ -271,7 +271,7 @@ TEST(Leftover, IsTheServicesInstanceFromNowOn) {
     EXPECT_EQ(scene.state("a"), "starting");
     EXPECT_EQ(scene.launched("a"), "") << "nothing is launched beside it";
     EXPECT_EQ(scene.state("a"), "ready") << "it will not say READY=1 again";
-    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.ended("a", 1, Exited{.kind = ExitKind::unknown}), "");
     EXPECT_EQ(scene.state("a"), "backoff");
     EXPECT_EQ(scene.wait(1s), "launch a");
 }
@@ -281,7 +281,7 @@ TEST(Leftover, OfAnotherInstanceThanTheRecordsIsANewOne) {
     scene.begin();
     scene.launched("a");
     scene.crash_and_find("a");
-    EXPECT_EQ(scene.told("a", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true}), "");
+    EXPECT_EQ(scene.ended("a", 1, Exited{.kind = ExitKind::unknown}), "");
     EXPECT_EQ(scene.state("a"), "starting") << "that was the instance on record";
     scene.launched("a");
     EXPECT_EQ(scene.state("a"), "ready");

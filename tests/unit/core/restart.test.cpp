@@ -115,7 +115,7 @@ TEST(RestartPolicy, TreatsAnUnknownExitAsFailure) {
     Scene scene({job("j").restarts(RestartWhen::never)});
     scene.begin();
     scene.launched("j");
-    scene.told("j", 1, Exited{.kind = ExitKind::unknown, .tree_empty = true});
+    scene.ended("j", 1, Exited{.kind = ExitKind::unknown});
     EXPECT_EQ(scene.state("j"), "failed");
 }
 

@@ -190,8 +190,12 @@ std::string Scene::emptied(const std::string& name) {
 std::string Scene::ended(const std::string& name, int code) {
     Exited exit;
     exit.code = code;
-    exit.tree_empty = true;
-    return fact(name, exit);
+    return ended(name, service_named(name).generation.value, exit);
+}
+std::string Scene::ended(const std::string& name, std::uint64_t generation, const Exited& exit) {
+    const std::string at_exit = told(name, generation, exit);
+    const std::string when_empty = told(name, generation, Emptied{});
+    return at_exit + (at_exit.empty() || when_empty.empty() ? "" : "; ") + when_empty;
 }
 std::string Scene::probed(const std::string& name, std::uint32_t probe, ProbeOutcome outcome) {
     const auto& run = service_named(name).run;

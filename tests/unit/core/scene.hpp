@@ -67,6 +67,7 @@ public:
     std::string exited(const std::string& name, int code);  // others of its tree live on
     std::string emptied(const std::string& name);
     std::string ended(const std::string& name, int code);  // with its whole tree
+    std::string ended(const std::string& name, std::uint64_t generation, const Exited& exit);
     std::string passed(const std::string& name, std::uint32_t probe = 0);
     std::string failed(const std::string& name, std::uint32_t probe = 0);
     std::string unknown(const std::string& name, std::uint32_t probe = 0);
