@@ -1,6 +1,7 @@
 #include "io/probe/http_attempt.hpp"
 
 #include "base/text.hpp"
+#include "io/answers.hpp"
 #include "io/probe/describe.hpp"
 #include "io/probe/http_check.hpp"
 
@@ -68,6 +69,8 @@ void HttpAttempt::resolve(HttpClient& client) {
 }
 
 void HttpAttempt::ask(HttpClient& client, const HttpRequest& request) {
+    if (!request.ca_file.empty() && !answers(request.ca_file))
+        return finish(unknown("the file system of ca_file " + quoted(request.ca_file) + " does not answer"));
     transfer_ = client.start(request, [this](const HttpReply& reply) { take(reply); });
     if (!transfer_) finish(unknown("no memory for a request"));
 }

@@ -3,6 +3,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
+#include "base/text.hpp"
+#include "io/answers.hpp"
 #include "io/probe/postgres_conninfo.hpp"
 #include "io/probe/postgres_library.hpp"
 #include "io/probe/postgres_verdict.hpp"
@@ -90,6 +92,8 @@ void PostgresAttempt::resolve_next() {
 void PostgresAttempt::connect() {
     const auto parameters = conninfo_.parameters(addresses_);
     if (parameters.empty()) return finish(unknown(unresolved_));
+    for (const auto& path : conninfo_.paths())
+        if (!answers(path)) return finish(unknown("the file system of " + quoted(path) + " does not answer"));
     std::vector<const char*> keys;
     std::vector<const char*> values;
     for (const auto& [key, value] : parameters) {

@@ -80,6 +80,19 @@ std::vector<std::string> Conninfo::names() const {
     return names;
 }
 
+std::vector<std::string> Conninfo::paths() const {
+    std::vector<std::string> paths;
+    for (const auto& host : hosts_)
+        if (host.name.starts_with('/'))
+            paths.push_back(host.name + "/.s.PGSQL");  // their folder is what counts
+    for (const auto& [key, value] : others_) {
+        const bool names_file = key == "passfile" || key == "sslcert" || key == "sslkey" ||
+                                key == "sslrootcert" || key == "sslcrl" || key == "sslcrldir";
+        if (names_file && value.starts_with('/')) paths.push_back(value);
+    }
+    return paths;
+}
+
 std::vector<std::pair<std::string, std::string>> Conninfo::parameters(
     const std::map<std::string, Addresses>& addresses) const {
     std::string names;

@@ -21,6 +21,9 @@ public:
     // Names that must be resolved before the connection can be started; each once.
     [[nodiscard]] std::vector<std::string> names() const;
 
+    // Files and sockets' directories that it names, and libpq opens itself.
+    [[nodiscard]] std::vector<std::string> paths() const;
+
     // The parameters for PQconnectStartParams. A host that is not in `addresses` is left out; empty where
     // none remains.
     [[nodiscard]] std::vector<std::pair<std::string, std::string>> parameters(

@@ -154,6 +154,15 @@ INSTANTIATE_TEST_SUITE_P(
         Hanging{"AListeningSocket", "sockets = [\"unix://@DIR@/silent/s\"]\n"},
         Hanging{"AUnixProbe",
                 "healthcheck = { unix = \"@DIR@/silent/s\", interval = \"100ms\", timeout = \"200ms\" }\n"},
+        Hanging{"ACaFile",
+                "healthcheck = { http = \"https://127.0.0.1:1/\", ca_file = \"@DIR@/silent/ca\", interval = "
+                "\"100ms\", timeout = \"200ms\" }\n"},
+        Hanging{"APostgresSocket",
+                "healthcheck = { postgres = \"host=@DIR@/silent\", interval = \"100ms\", timeout "
+                "= \"200ms\" }\n"},
+        Hanging{"APassfile",
+                "healthcheck = { postgres = \"host=127.0.0.1 port=1 passfile=@DIR@/silent/pass\", interval "
+                "= \"100ms\", timeout = \"200ms\" }\n"},
         Hanging{"ALog", "log.target = \"file\"\nhealthcheck = { log = \"x\" }\n", true}),
     [](const auto& kind) { return kind.param.name; });
 
