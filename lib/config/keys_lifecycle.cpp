@@ -184,13 +184,14 @@ constexpr std::array rows{
          .doc = "It is ready only once it has said READY=1 through sd_notify(3).",
          .example = "true",
          .change = ChangeClass::restart}),
-    policy<Span<0>, &Policy::watchdog>({.name = "watchdog",
-                                        .doc = "Once ready, it is restarted if it does not send WATCHDOG=1 "
-                                               "through sd_notify(3) at least this often; needs notify. "
-                                               "0: not watched.",
-                                        .example = R"("30s")",
-                                        .change = ChangeClass::restart,
-                                        .fallback = R"("0s")"}),
+    policy<Span<0>, &Policy::watchdog>(
+        {.name = "watchdog",
+         .doc = "Once ready, it is restarted if it does not send WATCHDOG=1 "
+                "through sd_notify(3) at least this often, with half as long again "
+                "where dpsupd itself was held up; needs notify. 0: not watched.",
+         .example = R"("30s")",
+         .change = ChangeClass::restart,
+         .fallback = R"("0s")"}),
     policy<Span<0>, &Policy::start_timeout>(
         {.name = "start_timeout",
          .doc =

@@ -28,7 +28,8 @@ using Clock = std::chrono::steady_clock;
 // second costs as much as the probes themselves. One that comes after a pause is started at once. Less than the time
 // in which probes fall due together, so that these need not wait again.
 constexpr std::chrono::milliseconds gather{10};
-constexpr std::size_t starts_max = 32;  // in one turn of the loop, so that others have theirs
+constexpr std::chrono::milliseconds held_up{50};  // the loop is later than this only where it was
+constexpr std::size_t starts_max = 32;            // in one turn of the loop, so that others have theirs
 
 // Whose bound a probe counts against. Each probe stands in one queue only, since a place in the first is worth
 // nothing while it waits in a second: who carries out commands and reads logs has bounds of its own.
@@ -52,6 +53,7 @@ struct Run {
     Clock::time_point asked;
     std::optional<Clock::time_point> began;  // none: it waits for a place, or for its command to be launched
     asio::steady_timer deadline;
+    bool has_more_time = false;
     std::shared_ptr<Attempt> attempt;  // none: it waits for a place
 };
 
@@ -89,7 +91,8 @@ private:
         return lines_[static_cast<std::size_t>(pool_of(run.target))];
     }
     [[nodiscard]] std::size_t places(Pool pool) const;
-    void arm_deadline(std::uint64_t number, Run& run);
+    void arm_deadline(std::uint64_t number, Run& run, Clock::time_point when);
+    [[nodiscard]] bool give_more_time(std::uint64_t number, Run& run);
     void plan_pump();
     void pump();
     void start(std::uint64_t number, Run& run);
@@ -143,15 +146,15 @@ void ProbeRunner::Implementation::run(ServiceId service, Generation generation, 
             if (const auto self = weak.lock()) self->finish(number, unknown("too many probes are waiting"));
         });
     } else {
-        arm_deadline(number, *run);
+        arm_deadline(number, *run, run->asked + request.timeout);
         waiting.push_back(number);
         plan_pump();
     }
     runs_.emplace(number, std::move(run));
 }
 
-void ProbeRunner::Implementation::arm_deadline(std::uint64_t number, Run& run) {
-    run.deadline.expires_at(run.asked + run.request.timeout);
+void ProbeRunner::Implementation::arm_deadline(std::uint64_t number, Run& run, Clock::time_point when) {
+    run.deadline.expires_at(when);
     run.deadline.async_wait([weak = weak_from_this(), number](const boost::system::error_code& error) {
         const auto self = weak.lock();
         if (self && !error) self->out_of_time(number);
@@ -244,11 +247,21 @@ std::shared_ptr<Attempt> ProbeRunner::Implementation::make_exec_attempt(std::uin
     return exec_attempt(exec_, {run.service, run.request.probe}, std::move(request), began, std::move(done));
 }
 
+// Where the loop was held up, an answer that came in time may wait to be read. Once, so that a loop that is always late
+// still finds who does not answer.
+bool ProbeRunner::Implementation::give_more_time(std::uint64_t number, Run& run) {
+    const bool late = Clock::now() - run.deadline.expiry() > held_up;
+    if (!late || std::exchange(run.has_more_time, true)) return false;
+    arm_deadline(number, run, Clock::now() + run.request.timeout / 2);
+    return true;
+}
+
 // A probe that had to wait for its turn fails only if it then had at least half of its time to itself.
 void ProbeRunner::Implementation::out_of_time(std::uint64_t number) {
     const auto found = runs_.find(number);
     if (found == runs_.end()) return;
-    const Run& run = *found->second;
+    Run& run = *found->second;
+    if (give_more_time(number, run)) return;
     const std::string time = format_duration(run.request.timeout);
     if (!run.attempt) return finish(number, unknown("no free place for it within " + time));
     if (!run.began) return finish(number, unknown("its command was not launched within " + time));

@@ -79,6 +79,20 @@ TEST_F(Runner, ProbesThatHangHoldUpNobody) {
     EXPECT_EQ(answers.size(), 320u);  // each exactly once
 }
 
+// The answer is there before the loop looks at anything again; the time-out has passed, too.
+TEST_F(Runner, AnAnswerThatCameWhileTheLoopWasHeldUpIsRead) {
+    const Server healthy(loop, {.answer = "imok"});
+    const Server hanging(loop, {.answers = false});
+    begin(tcp(healthy, "imok"), 200ms, 1);
+    begin(tcp(hanging, "imok"), 200ms, 2);
+    while (healthy.connections() == 0) loop.run_one();
+    std::this_thread::sleep_for(400ms);
+    wait_for(2);
+    for (const auto& answer : answers)
+        EXPECT_TRUE(
+            is(answer.probed, answer.service.value == 1 ? ProbeOutcome::passed : ProbeOutcome::failed));
+}
+
 TEST_F(NarrowRunner, AProbeThatGetsNoPlaceInItsTimeIsUnknown) {
     const Server hanging(loop, {.answers = false});
     for (std::uint32_t i = 1; i <= 2; ++i) begin(tcp(hanging, "imok"), 10s, i);
