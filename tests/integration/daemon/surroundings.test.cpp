@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 
 #include "daemon.hpp"
@@ -43,6 +44,38 @@ TEST(Surroundings, WithoutThreadsForItTheStartFailsWithAMessage) {
         ++failed;
     }
     EXPECT_GE(failed, 3U);
+}
+
+// "4711 4712": those that take one of the signals that the loop waits for.
+std::string threads_that_take_signals(const std::string& tasks) {
+    constexpr std::uint64_t ours =
+        (1U << (SIGTERM - 1)) | (1U << (SIGINT - 1)) | (1U << (SIGHUP - 1)) | (1U << (SIGCHLD - 1));
+    std::string found;
+    for (const auto& thread : std::filesystem::directory_iterator(tasks)) {
+        const std::string status = read_file(thread.path() / "status");
+        const auto at = status.find("SigBlk:");
+        if (at == std::string::npos || (std::stoull(status.substr(at + 7), nullptr, 16) & ours) == ours)
+            continue;
+        found += (found.empty() ? "" : " ") + thread.path().filename().string();
+    }
+    return found;
+}
+
+TEST(Surroundings, OnlyTheThreadOfTheLoopTakesSignals) {
+    Daemon daemon(R"([service.x]
+command = "@ACTOR@"
+log.target = "file"
+healthcheck = { tcp = "localhost:1", interval = "100ms", timeout = "200ms" }
+)");
+    ASSERT_TRUE(daemon.answers());
+    const std::string loop = std::to_string(daemon.pid());
+    const std::string tasks = "/proc/" + loop + "/task";
+    ASSERT_TRUE(eventually([&] {
+        return std::distance(std::filesystem::directory_iterator(tasks),
+                             std::filesystem::directory_iterator{}) > 2;
+    })) << "it has no threads to look at";
+    EXPECT_TRUE(eventually([&] { return threads_that_take_signals(tasks) == loop; }))
+        << threads_that_take_signals(tasks);
 }
 
 TEST(Surroundings, SignalsThatWereBlockedOrIgnoredAreHeard) {
