@@ -1,6 +1,8 @@
 // Taking over what an earlier daemon launched. Where that was another process, what it launched is no child of ours: its
 // end is seen through a pidfd, and how it ended is told by kernels from 6.15 on. Where it was an earlier program in this
 // process (a re-exec), children stay children, and the reaper tells all, also of those that ended in between.
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -17,6 +19,13 @@ constexpr Duration look_pause_min = std::chrono::milliseconds(100);
 constexpr Duration look_pause_max = std::chrono::seconds(10);
 constexpr Duration again_pause_min = std::chrono::seconds(1);
 constexpr Duration again_pause_max = std::chrono::seconds(60);
+
+// A child of the earlier daemon that has not become the service yet, and may never: it hangs before its exec. It still
+// goes by the daemon's name; what a service forks, and may call its main process, goes by the service's.
+bool is_unborn(const ProcEntry& process) {
+    ProcEntry self;
+    return !process.execed && read_proc_entry(::getpid(), self) && process.name == self.name;
+}
 
 }  // namespace
 
@@ -50,6 +59,7 @@ void ProcessHostImplementation::settle_adoption(ServiceId id, Entry& entry, cons
     if (found.pid == 0) {
         entry.phase = Phase::ending;
         emit(id, entry.generation, core::Exited{.kind = core::ExitKind::unknown});
+        kill_unborn(entry);
         return check_empty(id, entry);
     }
     take_main(id, entry, found.pid, std::move(held));
@@ -144,7 +154,7 @@ ProcessHostImplementation::Held ProcessHostImplementation::hold_if_it_runs(const
     if (!held) return gone_or(errno);
     if (const int error = look_at_process(process.pid, seen); error != 0) return gone_or(error);
     const bool another = process.start != 0 && seen.start != process.start;
-    if (another || seen.ended() || !ForeignProcess::lives(held)) return {};
+    if (another || seen.ended() || is_unborn(seen) || !ForeignProcess::lives(held)) return {};
     return {process.pid, 0};
 }
 
@@ -156,6 +166,7 @@ std::optional<AdoptedProcess> ProcessHostImplementation::find_leftover(const std
         if (on_record.pid != 0 || on_record.error != 0) return std::nullopt;
     }
     const Held found = hold_leader(name, held);
+    if (found.error != 0) return AdoptedProcess{.leftover = true};  // adopt() looks until it is known
     ProcEntry seen;
     if (found.pid == 0 || !read_proc_entry(found.pid, seen) || !ForeignProcess::lives(held))
         return std::nullopt;
@@ -173,6 +184,18 @@ void ProcessHostImplementation::tell_of_leftovers(const Entry& entry, const Adop
     if (!left.empty())
         warnings_(entry.leaf(),
                   "the main process on record is gone, and what it left is to end: " + described(left));
+}
+
+// At once: it has nothing to bring to an end, and must not become the service after all.
+void ProcessHostImplementation::kill_unborn(Entry& entry) {
+    for (const pid_t pid : leaders_in(entry.leaf())) {
+        ProcEntry process;
+        if (!read_proc_entry(pid, process) || !is_unborn(process)) continue;
+        warnings_(entry.leaf(),
+                  "process " + described({pid}) + " hangs in its launch by an earlier dpsupd, and is killed");
+        entry.kill_asked = true;
+    }
+    if (entry.kill_asked) kill_all(entry);
 }
 
 // The oldest first.

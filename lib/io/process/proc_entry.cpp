@@ -66,7 +66,8 @@ int look_at_process(pid_t pid, ProcEntry& entry) {
         return error;
     // The name stands in parentheses and may itself hold any character: what counts comes after the last one.
     const auto after_name = text.rfind(')');
-    if (after_name == std::string::npos) return EIO;
+    const auto before_name = text.find('(');
+    if (after_name == std::string::npos || before_name >= after_name) return EIO;
     int parent = 0;
     int group = 0;
     int session = 0;
@@ -77,8 +78,11 @@ int look_at_process(pid_t pid, ProcEntry& entry) {
                     " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d %*d %lu",
                     &entry.state, &parent, &group, &session, &flags, &entry.threads, &start) != 7)
         return EIO;
-    constexpr unsigned exiting = 0x4;  // PF_EXITING
+    constexpr unsigned exiting = 0x4;       // PF_EXITING
+    constexpr unsigned forked_only = 0x40;  // PF_FORKNOEXEC
     entry.ending = (flags & exiting) != 0;
+    entry.execed = (flags & forked_only) == 0;
+    entry.name = text.substr(before_name + 1, after_name - before_name - 1);
     entry.start = start;
     if (const auto last = text.find_last_of(' '); entry.ended() && last != std::string::npos)
         std::from_chars(text.data() + last + 1, text.data() + text.size(), entry.exit_status);

@@ -19,6 +19,8 @@ struct ProcEntry {
     // It is past the point of return: without memory and soon without descriptors, so that its environment and its output
     // cannot be read any more; but its children are still its own, and what it held may still be held.
     bool ending = false;
+    bool execed = false;  // since it was forked
+    std::string name;     // of its program; of what it was forked from, where it has not exec'd
     int exit_status = 0;  // as of wait(2); only where it has ended, is not reaped yet, and we may look
     // All of its threads: the first one may end before the others.
     [[nodiscard]] bool ended() const { return state == 'X' || (state == 'Z' && threads <= 1); }

@@ -131,8 +131,8 @@ public:
     void adopt(ServiceId id, Generation generation, ServiceConfig config, const AdoptedProcess& process);
 
     // What runs of the service of that name though it is not `known`, the main process on record: its oldest process that
-    // leads a session. Nothing where the main process on record runs or cannot be looked at, or there is none such. To be
-    // asked before adopt().
+    // leads a session; without a pid where that cannot be looked at for now. Nothing where the main process on record runs
+    // or cannot be looked at, or there is none such. To be asked before adopt().
     [[nodiscard]] std::optional<AdoptedProcess> find_leftover(const std::string& name,
                                                               const AdoptedProcess& known) const;
 

@@ -197,6 +197,7 @@ private:
     [[nodiscard]] bool is_left_behind(const std::string& leaf, pid_t pid) const;
     [[nodiscard]] Held hold_leader(const std::string& leaf, UniqueFd& held) const;
     [[nodiscard]] static Held hold_if_it_runs(const AdoptedProcess& process, UniqueFd& held);
+    void kill_unborn(Entry& entry);
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
     void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);

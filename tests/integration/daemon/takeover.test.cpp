@@ -81,7 +81,7 @@ std::size_t children_of(pid_t pid) {
     return count;
 }
 
-// It was born with copies of all that dpsupd holds, and nobody ends it.
+// It was born with copies of all that dpsupd holds, and is no service that runs.
 TEST_P(Takeover, IsNotLockedOutByAChildThatHangsBeforeItsExec) {
     const SilentServers silent(2);
     if (!silent.there()) GTEST_SKIP() << no_silent_files;
@@ -94,6 +94,10 @@ command = "@ACTOR@"
 command = "@ACTOR@"
 working_dir = "@DIR@/silent/below"
 depends_on = ["a"]
+restart = { delay = "1h", max_delay = "1h" }
+[service.needs-it]
+command = "@ACTOR@ record @DIR@/needs it"
+depends_on = { hangs = "started" }
 )",
                   options, Daemon::Prepared{});
     directory = daemon.path("silent");
@@ -104,6 +108,9 @@ depends_on = ["a"]
     ASSERT_TRUE(eventually([&] { return children_of(daemon.pid()) == 2; }));
     daemon.crash();
     EXPECT_TRUE(daemon.reaches("a", "ready"));
+    EXPECT_TRUE(daemon.reaches("hangs", "backoff"));
+    EXPECT_EQ(daemon.status("needs-it")["state"].text(), "waiting");
+    EXPECT_EQ(starts_in(daemon.path("needs")), 0);
 }
 
 TEST_P(Takeover, HearsWhatItIsNotified) {
