@@ -84,7 +84,11 @@ core::Exited exit_of(int pidfd, pid_t pid) {
 
 bool has_ended(int pidfd) {
     pollfd ended{pidfd, POLLIN, 0};
-    return ::poll(&ended, 1, 0) != 0;
+    int seen = -1;
+    do {
+        seen = ::poll(&ended, 1, 0);
+    } while (seen < 0 && errno == EINTR);
+    return seen > 0;
 }
 
 }  // namespace
