@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.hpp"
+#include "config/inputs.hpp"
 #include "io/clock.hpp"
 
 namespace dpsup {
@@ -108,8 +109,8 @@ void Applier::restart_where_changed(core::Snapshot& past, const std::string& def
                                     const core::Policy& policy) const {
     const bool rests = past.state == core::State::stopped || past.state == core::State::waiting ||
                        (past.state == core::State::done && policy.kind == core::Kind::job);
-    if (rests || past.restart_wanted || definition.empty()) return;
-    if (definition == config::launch_fingerprint(*catalogue_.service(policy.name))) return;
+    if (rests || past.restart_wanted) return;
+    if (!config::launched_otherwise(definition, *catalogue_.service(policy.name))) return;
     past.restart_wanted = true;
     past.restart_cause = "its configuration changed while dpsupd was away";
 }
@@ -118,8 +119,8 @@ void Applier::restart_where_changed(core::Snapshot& past, const std::string& def
 bool Applier::is_another_job(const core::ServiceChange& change, const io::RunRecord& record) const {
     if (record.snapshot.state != core::State::done) return false;
     if (!memory_.of(change.policy.name).done_as.empty()) return !change.done;
-    return change.policy.kind == core::Kind::job && !record.definition.empty() &&
-           record.definition != config::launch_fingerprint(*catalogue_.service(change.policy.name));
+    return change.policy.kind == core::Kind::job &&
+           config::launched_otherwise(record.definition, *catalogue_.service(change.policy.name));
 }
 
 // An earlier dpsupd of this boot has left it so.
@@ -191,6 +192,11 @@ void Applier::apply(const std::string& by, Reply reply) {
     load([this, by, reply = std::move(reply)](config::LoadOutcome outcome) {
         if (engine_.supervisor().shutting_down())
             return reply(fail("shutting_down", "dpsupd is shutting down and applies nothing"));
+        if (outcome.config) {
+            // Else what could not be read today would count as changed once it can be.
+            config::keep_known_digests(outcome.origin.inputs, catalogue_.config());
+            config::take_digests(*outcome.config, outcome.origin.inputs);
+        }
         Result<control::PlanReply> plan = plan_for(outcome);
         if (plan) {
             const config::Difference difference = config::difference(catalogue_.config(), *outcome.config);

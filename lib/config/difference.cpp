@@ -119,6 +119,13 @@ std::string launch_fingerprint(const Service& service) {
     return digits.data();
 }
 
+bool launched_otherwise(const std::string& definition, const Service& service) {
+    const bool is_known = std::ranges::none_of(service.inputs, [](const InputFile& input) {
+        return input.use != InputFile::Use::config && input.digest == unknown_digest;
+    });
+    return is_known && !definition.empty() && definition != launch_fingerprint(service);
+}
+
 std::string_view to_string(Change action) {
     switch (action) {
         case Change::add:

@@ -37,4 +37,8 @@ struct Difference {
 // The same of what an instance was launched with: with the contents of env_files and secrets, which it has read.
 [[nodiscard]] std::string launch_fingerprint(const Service& service);
 
+// Whether an instance was launched with another definition than this. Where a file that it has read does not answer, that
+// counts as unchanged.
+[[nodiscard]] bool launched_otherwise(const std::string& definition, const Service& service);
+
 }  // namespace dpsup::config

@@ -11,6 +11,7 @@ constexpr std::size_t input_size_max = std::size_t{16} << 20U;
 // Calls `digest` for each path that the service reads.
 template <class Digest>
 void fill(Service& service, Digest digest) {
+    service.inputs.clear();
     const auto add = [&](InputFile::Use use, const std::string& path) {
         service.inputs.push_back({use, path, digest(path)});
     };
@@ -48,6 +49,14 @@ InputDigests digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics)
         });
     }
     return known;
+}
+
+void keep_known_digests(InputDigests& digests, const Config& before) {
+    for (const Service& service : before.services)
+        for (const InputFile& input : service.inputs)
+            if (const auto found = digests.find(input.path);
+                found != digests.end() && found->second == unknown_digest)
+                found->second = input.digest;
 }
 
 void take_digests(Config& config, const InputDigests& digests) {

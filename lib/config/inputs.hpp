@@ -25,6 +25,9 @@ using InputDigests = std::map<std::string, std::uint64_t>;
 // be about to write it.
 InputDigests digest_inputs(Config& config, std::vector<Diagnostic>& diagnostics);
 
+// Takes the digest of a file that did not answer from before, where it was known then.
+void keep_known_digests(InputDigests& digests, const Config& before);
+
 // Fills in Service::inputs by the digests of an earlier time, and reads no file.
 void take_digests(Config& config, const InputDigests& digests);
 
