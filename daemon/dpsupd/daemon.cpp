@@ -7,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -31,7 +32,7 @@
 #include "io/systemd/descriptor_store.hpp"
 #include "io/systemd/notifier.hpp"
 #include "io/systemd/services_scope.hpp"
-#include "io/workers.hpp"
+#include "io/threads.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
 #include "reexec.hpp"
@@ -322,7 +323,7 @@ int run_daemon(Start start) {
     const bool useless = !ended && ended.error().code == "state_too_new";
     const int code = ended.value_or(useless ? exit_config : 1);
     const bool log_is_written = close_log();
-    if (!log_is_written || io::Workers::left_a_call()) ::_exit(code);
+    if (!log_is_written || !io::is_only_thread()) std::quick_exit(code);
     return code;
 }
 

@@ -11,6 +11,7 @@
 #include "io/http/server.hpp"
 #include "io/reexec.hpp"
 #include "io/signal_mask.hpp"
+#include "io/threads.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
 #include "takeover_check.hpp"
@@ -27,7 +28,8 @@ constexpr Duration leave_patience = 1s;  // then whoever does not read his reply
 constexpr Duration idle_patience = 5s;   // for a configuration that is being read, and for the disk
 constexpr Duration launch_patience = 1s;
 constexpr Duration kill_patience =
-    500ms;  // what SIGKILL does not end hangs in the kernel, and will die there
+    500ms;                                // what SIGKILL does not end hangs in the kernel, and will die there
+constexpr Duration kernel_patience = 1s;  // a disk that is only busy answers in that time
 
 std::string said(const io::CommandResult& result) {
     return result.detail.empty() ? "" : ": " + result.detail;
@@ -177,6 +179,11 @@ void Reexec::look_holding() {
     if (processes.launching() && waited < launch_patience + kill_patience) {
         if (waited >= launch_patience) processes.kill_launching();
         return look_again();
+    }
+    if (const std::string where = io::unkillable_wait(); !where.empty()) {
+        if (waited < launch_patience + kill_patience + kernel_patience) return look_again();
+        return give_up("a thread waits in the kernel (" + where +
+                       ") for a file system that does not answer, and so would the exec");
     }
     enter(Phase::executing);
     // Signals that came before are taken once more around the loop: two turns, since the first one only finds them.

@@ -1,6 +1,5 @@
 #include "io/workers.hpp"
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <condition_variable>
@@ -17,12 +16,6 @@
 #include "io/signal_mask.hpp"
 
 namespace dpsup::io {
-namespace {
-
-std::atomic<bool> any_left_to_itself = false;
-
-}  // namespace
-
 struct Workers::Thread {
     std::thread handle;
     bool busy = false;   // within a job
@@ -81,15 +74,9 @@ Workers::~Workers() {
     shared_->dones.clear();
     leaving.swap(shared_->threads);
     for (Thread& thread : leaving) {
-        if (!thread.busy) continue;
-        thread.handle.detach();
-        any_left_to_itself = true;
+        if (thread.busy) thread.handle.detach();
     }
     shared_->wake.notify_all();
-}
-
-bool Workers::left_a_call() {
-    return any_left_to_itself;
 }
 
 bool Workers::submit(std::function<void()> work, std::function<void()> done) {

@@ -31,10 +31,6 @@ public:
     // be had.
     [[nodiscard]] bool submit(std::function<void()> work, std::function<void()> done);
 
-    // Whether any was ever left to itself in a call. Then the program must end by _exit(): destructors and libraries,
-    // at an exit(), would take from that call what it uses.
-    [[nodiscard]] static bool left_a_call();
-
 private:
     struct Shared;
     struct Thread;

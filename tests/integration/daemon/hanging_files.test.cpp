@@ -109,10 +109,10 @@ healthcheck = { exec = "true", interval = "100ms", timeout = "300ms" }
     EXPECT_EQ(end->code, 0);
 }
 
-bool waits_for_silence(pid_t pid) {
+bool waits_for_silence(pid_t pid, const std::string& in = "fuse") {
     const std::string tasks = "/proc/" + std::to_string(pid) + "/task";
-    return std::ranges::any_of(std::filesystem::directory_iterator(tasks), [](const auto& thread) {
-        return read_file(thread.path() / "wchan").find("fuse") != std::string::npos;
+    return std::ranges::any_of(std::filesystem::directory_iterator(tasks), [&](const auto& thread) {
+        return read_file(thread.path() / "wchan").find(in) != std::string::npos;
     });
 }
 
@@ -144,6 +144,57 @@ TEST_P(HangingFiles, DoNotKeepItFromReexecuting) {
     EXPECT_EQ(daemon_->ctl({"daemon", "reexec"}).code(), 0);
     EXPECT_TRUE(good_is_supervised());
     EXPECT_EQ(daemon_->ctl({"stop", "--wait", "x"}).code(), 0);
+}
+
+// What could not be read then counts as unchanged, also for the dpsupd that comes after.
+TEST(HangingEnvFile, OfAnApplyRestartsNobodyInATakeover) {
+    const SilentServers silent(1);
+    if (!silent.there()) GTEST_SKIP() << no_silent_files;
+    const std::string config = std::string(good) +
+                               "[service.x]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n"
+                               "env_file = [\"@DIR@/later/env\"]\n";
+    Options options;
+    options.before_exec = own_mounts;
+    Daemon daemon(config, options, Daemon::Prepared{});
+    std::filesystem::create_directory(daemon.path("later"));
+    write_file(daemon.path("later/env"), "A=1\n");
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("x", "ready"));
+    const auto pid = daemon.status("x")["pid"].number();
+    ASSERT_TRUE(silent.mount_for(daemon.pid(), daemon.path("later")));
+    daemon.configure(config + "[service.new]\ncommand = \"@ACTOR@\"\nlog.target = \"none\"\n");
+    ASSERT_EQ(daemon.ctl({"apply"}).code(), 0);
+    daemon.crash();
+    ASSERT_TRUE(daemon.reaches("new", "ready"));
+    EXPECT_EQ(daemon.status("x")["pid"].number(), pid);
+    EXPECT_EQ(daemon.ctl_json({"plan"})["operations"].size(), 0U);
+}
+
+// An exec waits for all other threads to die.
+TEST(HangingServer, ThatHasTakenTheRequestInKeepsDpsupdAsItIs) {
+    auto silent = std::make_unique<SilentServers>(1);
+    if (!silent->there()) GTEST_SKIP() << no_silent_files;
+    silent->take_requests_in();
+    std::string directory;
+    Options options;
+    options.before_exec = [&] { return silent->mount_at(directory); };
+    Daemon daemon(
+        std::string(good) + "[service.x]\ncommand = \"@ACTOR@\"\nenv_file = [\"@DIR@/silent/env\"]\n",
+        options, Daemon::Prepared{});
+    directory = daemon.path("silent");
+    std::filesystem::create_directory(directory);
+    daemon.launch();
+    ASSERT_TRUE(daemon.answers());
+    ASSERT_TRUE(daemon.reaches("good", "ready"));
+    ASSERT_TRUE(eventually([&] { return waits_for_silence(daemon.pid(), "request_wait_answer"); }));
+    const Finished kept = daemon.ctl({"daemon", "reexec"});
+    EXPECT_EQ(kept.code(), 1);
+    EXPECT_THAT(kept.err, ::testing::HasSubstr("a file system that does not answer"));
+    EXPECT_TRUE(good_is_supervised(daemon));
+    silent.reset();
+    EXPECT_TRUE(eventually([&] { return daemon.ctl({"daemon", "reexec"}).code() == 0; }));
+    EXPECT_TRUE(good_is_supervised(daemon));
 }
 
 INSTANTIATE_TEST_SUITE_P(

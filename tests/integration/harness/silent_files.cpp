@@ -1,21 +1,60 @@
 #include "silent_files.hpp"
 
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
 
 namespace dpsup::test {
+namespace {
+
+// The first request of a mount asks for the protocol's version; there are no others before it is answered.
+void take_request_in(int server) {
+    std::vector<char> request(std::size_t{1} << 17U);
+    const ssize_t size = ::read(server, request.data(), request.size());
+    fuse_in_header asked{};
+    if (size < static_cast<ssize_t>(sizeof asked)) return;
+    std::memcpy(&asked, request.data(), sizeof asked);
+    if (asked.opcode != FUSE_INIT) return;
+    struct {
+        fuse_out_header header{};
+        fuse_init_out init{};
+    } answer;
+    answer.header.len = sizeof answer;
+    answer.header.unique = asked.unique;
+    answer.init.major = FUSE_KERNEL_VERSION;
+    answer.init.minor = FUSE_KERNEL_MINOR_VERSION;
+    answer.init.max_write = 4096;
+    static_cast<void>(::write(server, &answer, sizeof answer));
+}
+
+}  // namespace
 
 SilentServers::SilentServers(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) servers_.push_back(::open("/dev/fuse", O_RDWR | O_CLOEXEC));
 }
 
 SilentServers::~SilentServers() {
+    over_ = true;
+    if (reader_.joinable()) reader_.join();
     for (const int server : servers_) ::close(server);
+}
+
+void SilentServers::take_requests_in() {
+    for (const int server : servers_) ::fcntl(server, F_SETFL, O_NONBLOCK);
+    reader_ = std::thread([this] {
+        while (!over_) {
+            for (const int server : servers_) take_request_in(server);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
 }
 
 bool SilentServers::mount_at(const std::string& directory) const {

@@ -4,8 +4,10 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace dpsup::test {
@@ -20,6 +22,8 @@ public:
     SilentServers& operator=(const SilentServers&) = delete;
 
     [[nodiscard]] bool there() const { return servers_.front() >= 0; }
+    // From now on they take each request in, and do not answer it: whoever has asked cannot even be killed.
+    void take_requests_in();
     // In a mount namespace of the caller's own.
     [[nodiscard]] bool mount_at(const std::string& directory) const;
     // In that of a process which has one of its own.
@@ -29,6 +33,8 @@ private:
     [[nodiscard]] bool mount(const std::string& directory) const;
 
     std::vector<int> servers_;
+    std::atomic<bool> over_ = false;
+    std::thread reader_;
 };
 
 }  // namespace dpsup::test

@@ -11,6 +11,8 @@
 #include <memory>
 #include <thread>
 
+#include "io/threads.hpp"
+
 namespace dpsup::io {
 namespace {
 
@@ -53,7 +55,6 @@ protected:
 };
 
 TEST_F(WorkersTest, ThatAreIdleHaveEndedWhenTheyAreGone) {
-    const bool left_before = Workers::left_a_call();
     bool done = false;
     {
         Workers workers(loop_, 2);
@@ -61,7 +62,7 @@ TEST_F(WorkersTest, ThatAreIdleHaveEndedWhenTheyAreGone) {
         run_until([&] { return done; });
     }
     EXPECT_TRUE(ending_->over);
-    EXPECT_EQ(Workers::left_a_call(), left_before);
+    EXPECT_TRUE(is_only_thread());
 }
 
 TEST_F(WorkersTest, ThatEndForWantOfWorkAreWaitedForToo) {
@@ -101,7 +102,7 @@ TEST_F(WorkersTest, LeaveACallThatHangsToItself) {
         entered.get_future().wait();
     }
     EXPECT_FALSE(ending_->begun);
-    EXPECT_TRUE(Workers::left_a_call());
+    EXPECT_FALSE(is_only_thread());
     release.set_value();
     while (!ending_->over) std::this_thread::yield();
     loop_.restart();

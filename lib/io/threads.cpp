@@ -1,0 +1,64 @@
+#include "io/threads.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+#include <thread>
+
+namespace dpsup::io {
+namespace {
+
+constexpr const char* tasks = "/proc/self/task";
+
+// Shown as the others are, but a fatal signal ends them: NFS, and FUSE before its server has said a first word.
+constexpr std::array<std::string_view, 2> killable{"rpc_wait_bit_killable", "fuse_get_req"};
+
+std::string content(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    std::string text;
+    std::getline(file, text);
+    return text;
+}
+
+bool waits_uninterruptibly(const std::filesystem::path& thread) {
+    const std::string stat = content(thread / "stat");
+    const auto after_name = stat.rfind(") ");
+    return after_name != std::string::npos && stat.size() > after_name + 2 && stat[after_name + 2] == 'D';
+}
+
+bool other_threads() {
+    std::error_code error;
+    const std::filesystem::directory_iterator threads(tasks, error);
+    return error || std::distance(begin(threads), end(threads)) > 1;
+}
+
+}  // namespace
+
+bool is_only_thread() {
+    constexpr int looks = 20;
+    for (int look = 0; look < looks; ++look) {
+        if (!other_threads()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+}
+
+std::string unkillable_wait() {
+    std::error_code error;
+    const std::string self = std::to_string(::gettid());
+    for (const auto& thread : std::filesystem::directory_iterator(tasks, error)) {
+        if (thread.path().filename() == self || !waits_uninterruptibly(thread.path())) continue;
+        std::string where = content(thread.path() / "wchan");
+        if (std::ranges::find(killable, where) == killable.end())
+            return where.empty() ? "an unknown place" : where;
+    }
+    return {};
+}
+
+}  // namespace dpsup::io
