@@ -2,6 +2,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <set>
 #include <utility>
 
 #include "io/clock.hpp"
@@ -126,8 +127,19 @@ void Engine::arm_timer() {
 void Engine::reach_deadline() {
     io::ProcessHost& processes = world_.processes();
     processes.reap_ended();
-    for (const ServiceId id : supervisor_.due(io::now())) processes.take_in_waiting(id);
-    settle();
+    // What follows from it may take its time, and others fall due meanwhile.
+    constexpr int looks_max = 8;
+    std::set<ServiceId> heard;
+    bool more = true;
+    for (int look = 0; more && look < looks_max; ++look) {
+        more = false;
+        for (const ServiceId id : supervisor_.due(io::now())) {
+            if (!heard.insert(id).second) continue;
+            processes.take_in_waiting(id);
+            more = true;
+        }
+        settle();
+    }
     armed_for_ = instant_never;
     feed(core::DeadlineReached{});
 }
