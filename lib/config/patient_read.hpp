@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,12 +17,12 @@ public:
 
     explicit PatientReader(Duration patience = std::chrono::seconds(3)) : patience_(patience) {}
 
-    // As read_file(), within the patience. What lies in the same folder as a file that did not answer is not tried.
+    // As read_file(), within the patience, which is short once another file has been silent. What lies in the same folder
+    // as a file that still does not answer is not tried: so whoever asks again and again piles no threads up.
     [[nodiscard]] Result<std::string> read(const std::string& path, std::size_t size_max);
 
 private:
     Duration patience_;
-    std::set<std::string> silent_folders_;
 };
 
 }  // namespace dpsup::config

@@ -1,5 +1,6 @@
 #include "io/answers.hpp"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -38,8 +39,9 @@ std::future<void> begin_to_look(const std::string& path, const std::string& fold
     std::future<void> done = looked.get_future();
     std::thread([path, folder, looked = std::move(looked)]() mutable {
         block_signals();
-        struct stat ignored{};
-        static_cast<void>(::stat(path.c_str(), &ignored));
+        struct statx ignored{};
+        // From who has the file, since what is remembered of it says nothing of him.
+        static_cast<void>(::statx(AT_FDCWD, path.c_str(), AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &ignored));
         const std::lock_guard lock(silent().mutex);
         silent().folders.erase(folder);
         looked.set_value();

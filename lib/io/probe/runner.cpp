@@ -266,7 +266,10 @@ void ProbeRunner::Implementation::out_of_time(std::uint64_t number) {
     if (!run.attempt) return finish(number, unknown("no free place for it within " + time));
     if (!run.began) return finish(number, unknown("its command was not launched within " + time));
     Verdict verdict = run.attempt->timed_out("timed out after " + time);
-    if (*run.began - run.asked > run.request.timeout / 2) verdict.outcome = core::ProbeOutcome::unknown;
+    // Whose command was killed at its time-out could not use the time that it was given more.
+    const bool killed = run.has_more_time && std::holds_alternative<config::ExecProbe>(run.target);
+    if (killed || *run.began - run.asked > run.request.timeout / 2)
+        verdict.outcome = core::ProbeOutcome::unknown;
     finish(number, verdict);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <utility>
 
@@ -187,15 +188,16 @@ void ProcessHostImplementation::tell_of_leftovers(const Entry& entry, const Adop
 }
 
 // At once: it has nothing to bring to an end, and must not become the service after all.
-void ProcessHostImplementation::kill_unborn(Entry& entry) {
+void ProcessHostImplementation::kill_unborn(const Entry& entry) const {
     for (const pid_t pid : leaders_in(entry.leaf())) {
+        const UniqueFd held = ForeignProcess::hold(pid);
         ProcEntry process;
-        if (!read_proc_entry(pid, process) || !is_unborn(process)) continue;
+        if (!held || !read_proc_entry(pid, process) || !is_unborn(process) || !ForeignProcess::lives(held))
+            continue;
         warnings_(entry.leaf(),
                   "process " + described({pid}) + " hangs in its launch by an earlier dpsupd, and is killed");
-        entry.kill_asked = true;
+        ::kill(pid, SIGKILL);
     }
-    if (entry.kill_asked) kill_all(entry);
 }
 
 // The oldest first.

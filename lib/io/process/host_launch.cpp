@@ -4,6 +4,7 @@
 #include <csignal>
 #include <utility>
 
+#include "config/difference.hpp"
 #include "io/process/process_host_implementation.hpp"
 
 namespace dpsup::io {
@@ -65,8 +66,11 @@ void ProcessHostImplementation::launch_some() {
         Entry* entry = find(launch.id);
         if (entry == nullptr || entry->phase != Phase::queued || entry->generation != launch.generation)
             continue;
-        // It goes on when that is over: so it has no more than one thread that hangs, however often it is started.
-        if (entry->given_up != LaunchWorker::Ticket::none) continue;
+        // It goes on when that is over: so it has no more than one thread that hangs, however often it is started; unless
+        // somebody has changed what it waits for.
+        if (entry->given_up != LaunchWorker::Ticket::none &&
+            entry->given_up_as == config::fingerprint(*entry->config))
+            continue;
         if (!entry->identity) entry->identity = identities_.known(entry->config->process);
         if (!entry->identity)
             look_up_user(launch.id, *entry);
@@ -243,9 +247,10 @@ void ProcessHostImplementation::limit(ServiceId id, const config::Limits& limits
 // What has no process yet needs none to die.
 bool ProcessHostImplementation::cancel_launch(Entry& entry) {
     if (entry.phase == Phase::launching) {
-        if (worker_.give_up(entry.ticket))
+        if (worker_.give_up(entry.ticket)) {
             entry.given_up = entry.ticket;
-        else if (!worker_.cancel(entry.ticket))
+            entry.given_up_as = config::fingerprint(*entry.config);
+        } else if (!worker_.cancel(entry.ticket))
             return false;
         left_worker(entry.ticket);
     } else if (entry.phase != Phase::queued) {

@@ -223,7 +223,8 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
             enough = have_helpers();
         }
         if (!std::exchange(short_of_threads, !enough) && !enough)
-            warn("launches wait: one hangs, and no other thread can be started (see the limit of tasks)");
+            warn("launches wait: those before them hang, and no other thread can be started (" +
+                 std::to_string(threads_max) + " at most; see also the limit of tasks)");
         for (const auto& what : stuck)
             warn("launching " + what + " hangs in the kernel, perhaps on a file system that does not answer");
         for (const Ticket ticket : held_up) {
@@ -235,6 +236,7 @@ struct LaunchWorker::Implementation : std::enable_shared_from_this<Implementatio
     // With the lock: where every thread is held up, one for each launch that waits. False: there is none to be had.
     [[nodiscard]] bool have_helpers() {
         if (std::ranges::any_of(threads, [](const auto& thread) { return thread->serves(); })) return true;
+        if (threads.size() >= threads_max) return false;
         const std::size_t wanted = std::clamp<std::size_t>(jobs.size(), 1, helpers_max);
         const std::size_t count = std::min(wanted, threads_max - threads.size());
         for (std::size_t i = 0; i < count; ++i)

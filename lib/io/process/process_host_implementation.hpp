@@ -107,6 +107,7 @@ private:
         std::shared_ptr<const Identity> identity;                    // as whom it runs; none: not known yet
         LaunchWorker::Ticket ticket = LaunchWorker::Ticket::none;    // while it is being launched
         LaunchWorker::Ticket given_up = LaunchWorker::Ticket::none;  // cancelled, and not over
+        std::string given_up_as;                                     // its definition
         std::uint64_t oom_kills = 0;                                 // before the launch
         std::string log_path;
         std::uint64_t log_size_max = 0;
@@ -197,7 +198,7 @@ private:
     [[nodiscard]] bool is_left_behind(const std::string& leaf, pid_t pid) const;
     [[nodiscard]] Held hold_leader(const std::string& leaf, UniqueFd& held) const;
     [[nodiscard]] static Held hold_if_it_runs(const AdoptedProcess& process, UniqueFd& held);
-    void kill_unborn(Entry& entry);
+    void kill_unborn(const Entry& entry) const;
     [[nodiscard]] std::vector<pid_t> leaders_in(const std::string& leaf) const;
     void tell_of_leftovers(const Entry& entry, const AdoptedProcess& process, pid_t pid);
     void resume_output(Entry& entry);
