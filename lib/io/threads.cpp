@@ -18,6 +18,8 @@ constexpr const char* tasks = "/proc/self/task";
 
 // Shown as the others are, but a fatal signal ends them: NFS, and FUSE before its server has said a first word.
 constexpr std::array<std::string_view, 2> killable{"rpc_wait_bit_killable", "fuse_get_req"};
+// FUSE, once its server has taken the request in.
+constexpr std::string_view unkillable = "request_wait_answer";
 
 std::string content(const std::filesystem::path& path) {
     std::ifstream file(path);
@@ -49,16 +51,23 @@ bool is_only_thread() {
     return false;
 }
 
+// Beside one that waits killably, the others are taken to wait for a lock that it holds: they look the same name up, or
+// open a file in the same folder.
 std::string unkillable_wait() {
     std::error_code error;
     const std::string self = std::to_string(::gettid());
+    bool any_killable = false;
+    std::string other;
     for (const auto& thread : std::filesystem::directory_iterator(tasks, error)) {
         if (thread.path().filename() == self || !waits_uninterruptibly(thread.path())) continue;
         std::string where = content(thread.path() / "wchan");
-        if (std::ranges::find(killable, where) == killable.end())
-            return where.empty() ? "an unknown place" : where;
+        if (where == unkillable) return where;
+        if (std::ranges::find(killable, where) != killable.end())
+            any_killable = true;
+        else
+            other = where.empty() ? "an unknown place" : where;
     }
-    return {};
+    return any_killable ? std::string() : other;
 }
 
 }  // namespace dpsup::io
