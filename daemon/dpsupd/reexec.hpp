@@ -2,7 +2,7 @@
 // stay children, so that how they end is known; sockets stay open, so that whoever asks meanwhile only waits.
 //
 //   idle --request--> saving --all on disk--> checking --it says that it can--> leaving --everybody answered--> holding
-//   holding --no launch under way--> executing --execve--> (the new program)
+//   holding --no launch under way, no thread that only a file system's answer could end--> executing --execve--> (the new program)
 //
 // Whatever goes wrong on the way leads back to idle, and supervision goes on as if nothing had been asked: nothing has
 // ended by then but connections. Up to `executing` it has not paused either, but for new launches while `holding`.
