@@ -200,7 +200,7 @@ void ProbeRunner::Implementation::start(std::uint64_t number, Run& run) {
 }
 
 std::shared_ptr<Attempt> ProbeRunner::Implementation::make_attempt(std::uint64_t number, const Run& run) {
-    const auto done = [weak = weak_from_this(), number](Verdict verdict) {
+    const auto done = [weak = weak_from_this(), number](const Verdict& verdict) {
         if (const auto self = weak.lock()) self->finish(number, verdict);
     };
     const ProbeKey key{run.service, run.request.probe};
