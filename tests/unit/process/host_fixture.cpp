@@ -22,7 +22,9 @@ bool alive(pid_t pid) {
     std::string text;
     std::getline(file, text);
     const auto after_name = text.rfind(')');
-    return after_name != std::string::npos && text.size() > after_name + 2 && text[after_name + 2] != 'Z';
+    if (after_name == std::string::npos || text.size() <= after_name + 2) return false;
+    const char state = text[after_name + 2];
+    return state != 'Z' && state != 'X';  // X: it is just being reaped
 }
 
 std::string read_file(const std::string& path) {
