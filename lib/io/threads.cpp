@@ -10,6 +10,7 @@
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 namespace dpsup::io {
 namespace {
@@ -34,10 +35,15 @@ bool waits_uninterruptibly(const std::filesystem::path& thread) {
     return after_name != std::string::npos && stat.size() > after_name + 2 && stat[after_name + 2] == 'D';
 }
 
-bool other_threads() {
+// Empty where they cannot be listed.
+std::vector<std::filesystem::path> all_threads() {
+    std::vector<std::filesystem::path> found;
     std::error_code error;
-    const std::filesystem::directory_iterator threads(tasks, error);
-    return error || std::distance(begin(threads), end(threads)) > 1;
+    std::filesystem::directory_iterator thread(tasks, error);
+    for (; !error && thread != std::filesystem::directory_iterator{}; thread.increment(error))
+        found.push_back(thread->path());
+    if (error) found.clear();
+    return found;
 }
 
 }  // namespace
@@ -45,7 +51,7 @@ bool other_threads() {
 bool is_only_thread() {
     constexpr int looks = 20;
     for (int look = 0; look < looks; ++look) {
-        if (!other_threads()) return true;
+        if (all_threads().size() == 1) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return false;
@@ -54,13 +60,13 @@ bool is_only_thread() {
 // Beside one that waits killably, the others are taken to wait for a lock that it holds: they look the same name up, or
 // open a file in the same folder.
 std::string unkillable_wait() {
-    std::error_code error;
+    const std::vector<std::filesystem::path> threads = all_threads();
     const std::string self = std::to_string(::gettid());
     bool any_killable = false;
-    std::string other;
-    for (const auto& thread : std::filesystem::directory_iterator(tasks, error)) {
-        if (thread.path().filename() == self || !waits_uninterruptibly(thread.path())) continue;
-        std::string where = content(thread.path() / "wchan");
+    std::string other = threads.empty() ? "which cannot be looked at" : "";
+    for (const auto& thread : threads) {
+        if (thread.filename() == self || !waits_uninterruptibly(thread)) continue;
+        std::string where = content(thread / "wchan");
         if (where == unkillable) return where;
         if (std::ranges::find(killable, where) != killable.end())
             any_killable = true;

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
