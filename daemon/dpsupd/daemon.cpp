@@ -23,7 +23,7 @@
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/descriptor_limit.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 #include "io/state/applied_config.hpp"
 #include "io/state/directory_lock.hpp"
 #include "io/state/record_file.hpp"
@@ -215,7 +215,7 @@ Result<int> run(Start start, const rlimit64& nofile, bool& started) {
         return tl::unexpected(kept.error());
 
     // What follows starts threads: none is to have a signal that is for the loop, which waits until Lifecycle::ready().
-    io::block_signals();
+    block_signals();
     boost::asio::io_context context(1);
     Memory memory(context, std::move(directories->store), std::move(*remembered));
     Result<io::RunLog> runs = io::RunLog::open(paths.runtime_dir + "/runs", io::boot_id());

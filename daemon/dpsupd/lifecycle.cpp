@@ -11,7 +11,7 @@
 #include "base/units.hpp"
 #include "io/clock.hpp"
 #include "io/reexec.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 #include "io/systemd/manager_bus.hpp"
 #include "log.hpp"
 
@@ -55,7 +55,7 @@ void Lifecycle::ready() {
     systemd_.ready(summary());
     decisions_ = engine_.decisions().subscribe([this](const control::Decision& /*decision*/) { report(); });
     await_signal();
-    io::unblock_signals();  // a re-exec leaves them blocked
+    unblock_signals();  // a re-exec leaves them blocked
     ping_watchdog();
 }
 

@@ -13,7 +13,7 @@
 #include "config/load.hpp"
 #include "daemon.hpp"
 #include "io/reexec.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 #include "io/standard_descriptors.hpp"
 #include "takeover_check.hpp"
 
@@ -45,7 +45,7 @@ void clear_inheritance(bool reexecuted) {
     // Services of other users go through our directories; each service has its umask from the configuration.
     ::umask(022);
     // Signals that came during a re-exec wait until we listen to them.
-    if (!reexecuted) dpsup::io::unblock_signals();
+    if (!reexecuted) dpsup::unblock_signals();
     std::signal(SIGCHLD, SIG_DFL);
     // Whoever read our output may leave (`dpsupd 2>&1 | head`), or a file may reach its limit, and the services go on.
     // They get the defaults back.

@@ -10,7 +10,7 @@
 #include "io/clock.hpp"
 #include "io/http/server.hpp"
 #include "io/reexec.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 #include "io/threads.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"
@@ -134,7 +134,7 @@ void Reexec::give_up(const std::string& why) {
     enter(Phase::idle);
     status_.reexec_error = why;
     log_error("does not re-execute: " + why + "; goes on as it is");
-    io::unblock_signals();
+    unblock_signals();
     engine_.world().processes().resume();
     engine_.waits().reopen();
     server_->resume();
@@ -187,7 +187,7 @@ void Reexec::look_holding() {
     }
     enter(Phase::executing);
     // Signals that came before are taken once more around the loop: two turns, since the first one only finds them.
-    io::block_signals();
+    block_signals();
     processes.hold_exits();
     boost::asio::post(context_, [this] { boost::asio::post(context_, [this] { last_events(); }); });
 }
@@ -196,7 +196,7 @@ void Reexec::last_events() {
     if (lifecycle_->stopping()) return give_up("dpsupd is stopping");
     engine_.settle();
     if (applier_.busy() || !memory_.all_saved()) {
-        io::unblock_signals();
+        unblock_signals();
         engine_.world().processes().resume();
         enter(Phase::leaving);
         return look();

@@ -57,6 +57,7 @@ Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
     cgroup_root_ = options.cgroup_root;
     keep_notify_sockets(options);
+    options.output_began = [this](ServiceId id, std::uint64_t size) { note_output_began(id, size); };
     auto processes = io::ProcessHost::create(context_, std::move(options), sink_, warnings_);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
@@ -210,7 +211,7 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
         case config::LogConfig::Target::file: {
             const std::string path = io::log_file_of(service.name, paths_);
             struct stat status{};
-            // What does not answer now is read from its beginning, if ever.
+            // Where it does not answer now, its launch says where it began.
             const bool there = io::answers(path) && ::stat(path.c_str(), &status) == 0;
             outputs_[id] = io::FileOutput{path, there ? static_cast<std::uint64_t>(status.st_size) : 0};
             return;
@@ -220,6 +221,12 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
             outputs_.erase(id);
             return;
     }
+}
+
+void World::note_output_began(ServiceId id, std::uint64_t size) {
+    const auto output = outputs_.find(id);
+    if (output == outputs_.end()) return;
+    if (auto* file = std::get_if<io::FileOutput>(&output->second)) file->offset = size;
 }
 
 // They go on where they were: what has matched stays so, and what has not may stand anywhere since the launch.

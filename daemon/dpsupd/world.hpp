@@ -88,6 +88,7 @@ private:
     void inherit_notify_sockets();
     void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
+    void note_output_began(ServiceId id, std::uint64_t size);
     void resume_log_probes(const core::Effect& effect, const config::Service& service, const Inherited& past);
 
     void close_sockets(ServiceId id);

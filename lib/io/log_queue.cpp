@@ -5,7 +5,7 @@
 #include <mutex>
 #include <utility>
 
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 

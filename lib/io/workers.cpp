@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 struct Workers::Thread {

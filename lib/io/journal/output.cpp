@@ -31,6 +31,7 @@ tl::expected<Output, OutputError> open_file(const std::string& path, const std::
     output.fd.reset(fd);
     if (error != 0) return output_failed(error, path + " (below [daemon] log_dir)");
     if (!S_ISREG(info.st_mode)) return output_failed(EINVAL, path + " is not a regular file");
+    output.size = static_cast<std::uint64_t>(info.st_size);
     const int file_flags = ::fcntl(output.fd.get(), F_GETFL);
     ::fcntl(output.fd.get(), F_SETFL, file_flags & ~O_NONBLOCK);
     return output;

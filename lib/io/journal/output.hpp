@@ -2,6 +2,7 @@
 // the daemon. A daemon that hangs, dies or is upgraded loses no line and blocks no writer.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/result.hpp"
@@ -28,6 +29,7 @@ struct OutputPaths {
 struct Output {
     UniqueFd fd;       // becomes the service's stdout and stderr
     std::string path;  // of the file; empty: not a file
+    std::uint64_t size = 0;  // of the file: where what the service writes begins
     bool journal = false;
 };
 

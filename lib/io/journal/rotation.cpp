@@ -20,7 +20,7 @@
 #include "io/answers.hpp"
 #include "io/clock.hpp"
 #include "io/journal/rotate_file.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {

@@ -19,7 +19,7 @@
 
 #include "io/clock.hpp"
 #include "io/process/launcher.hpp"
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {

@@ -42,6 +42,17 @@ TEST_F(Output, BothStreamsGoToTheFile) {
     EXPECT_EQ(fs::status(log()).permissions(), fs::perms(0640));
 }
 
+TEST_F(Output, TellsWhereInTheFileAnInstanceBegins) {
+    std::vector<std::uint64_t> sizes;
+    options_.output_began = [&sizes](ServiceId, std::uint64_t size) { sizes.push_back(size); };
+    open_host();
+    for (std::uint64_t generation = 1; generation <= 2; ++generation) {
+        launch_well(shell("s", "echo out"), generation);
+        ASSERT_TRUE(wait_for<core::Emptied>());
+    }
+    EXPECT_EQ(sizes, (std::vector<std::uint64_t>{0, 4}));
+}
+
 TEST_F(Output, GoesToTheJournalWhereThereIsOne) {
     const UniqueFd journal = fake_journal();
     launch_well(shell("s", "echo hello; echo \"$JOURNAL_STREAM\""));

@@ -1,8 +1,8 @@
-#include "io/signal_mask.hpp"
+#include "base/signal_mask.hpp"
 
 #include <csignal>
 
-namespace dpsup::io {
+namespace dpsup {
 
 void block_signals() {
     sigset_t all;
@@ -16,4 +16,4 @@ void unblock_signals() {
     ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
-}  // namespace dpsup::io
+}  // namespace dpsup
