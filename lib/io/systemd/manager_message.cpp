@@ -54,6 +54,7 @@ void tell_manager(const std::string& state, Patience patience, std::span<const i
         return;
     }
     const UniqueFd from(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!from) return;  // as where nobody receives it
     (void)::setsockopt(from.get(), SOL_SOCKET, SO_SNDTIMEO, &short_patience, sizeof short_patience);
     std::string text = state;
     iovec part{text.data(), text.size()};

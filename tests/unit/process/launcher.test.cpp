@@ -115,6 +115,9 @@ TEST_F(Birth, KillsWhatAnEarlierDaemonLeft) {
             warnings.push_back(service + ": " + message);
         });
     ASSERT_TRUE(tree);
+    // A launch returns while the exec still puts the new command line in place.
+    const std::string command_line = "/proc/" + std::to_string(*pid) + "/cmdline";
+    for (int i = 0; i < 1000 && read_file(command_line).empty(); ++i) ::usleep(10000);
     (*tree)->kill_unclaimed();
     int status = 0;
     EXPECT_EQ(::waitpid(*pid, &status, 0), *pid);
