@@ -8,17 +8,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/hash.hpp"
 #include "base/time.hpp"
 
 namespace dpsup::sim {
-
-// SplitMix64's finaliser: turns related numbers into unrelated ones.
-[[nodiscard]] constexpr std::uint64_t mixed(std::uint64_t x) {
-    x += 0x9e3779b97f4a7c15ULL;
-    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-    return x ^ (x >> 31U);
-}
 
 class Random {
 public:

@@ -1,8 +1,8 @@
 // What comes after an instance: rest, another launch at once, or a retry later.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "base/hash.hpp"
 #include "base/units.hpp"
 #include "core/supervise/moves.hpp"
 #include "core/supervise/words.hpp"
@@ -10,12 +10,9 @@
 namespace dpsup::core {
 namespace {
 
-// splitmix64 (Steele, Lea and Flood, 2014), as a hash of what tells one retry from another.
+// From what tells one retry from another.
 double chance(std::uint64_t seed, const std::string& name, Generation generation) {
-    std::uint64_t x = seed ^ std::hash<std::string>{}(name) ^ (generation.value * 0x9e3779b97f4a7c15ULL);
-    x = (x ^ (x >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-    x = (x ^ (x >> 27U)) * 0x94d049bb133111ebULL;
-    x ^= x >> 31U;
+    const std::uint64_t x = mixed(seed ^ fnv1a(name) ^ mixed(generation.value));
     return static_cast<double>(x >> 11U) * 0x1.0p-53;
 }
 
