@@ -1,0 +1,135 @@
+// What a member does while the lease is its own.
+#include <algorithm>
+#include <iterator>
+
+#include "core/postgres/moves.hpp"
+
+namespace dpsup::core::postgres {
+namespace {
+
+constexpr std::size_t forks_max = 16;  // whoever is further behind is copied
+
+void add_all(std::vector<std::string>& sorted, std::vector<std::string> names) {
+    std::vector<std::string> all;
+    std::ranges::sort(names);
+    std::ranges::set_union(sorted, names, std::back_inserter(all));
+    sorted = std::move(all);
+}
+
+bool streams(const Local& local, const std::string& name) {
+    return std::ranges::any_of(local.streaming, [&](const Downstream& one) { return one.name == name; });
+}
+
+}  // namespace
+
+void Moves::take(const Exited& /*exited*/) {
+    if (me_.local.kind == LocalKind::primary) {
+        me_.crashed = true;
+        me_.has_heirs = has_heirs();
+    }
+    me_.local.kind = LocalKind::dying;
+    me_.local.receiving = false;
+}
+
+// Whether enough of those who vouch for its commits were there just now to elect one of them.
+bool Moves::has_heirs() const {
+    if (!me_.is_holder()) return false;
+    const SyncRule& promise = me_.seen->record->promise;
+    const auto there = std::ranges::count_if(
+        promise.members, [this](const std::string& name) { return streams(me_.local, name); });
+    return static_cast<std::size_t>(there) >= answers_needed(promise);
+}
+
+void Moves::lead() {
+    switch (me_.local.kind) {
+        case LocalKind::unknown:
+        case LocalKind::dying:
+            return;
+        case LocalKind::no_data:
+            if (me_.seen->record->timeline == Timeline{})
+                return begin(TaskKind::initialise, {}, closed_rule());
+            return release("its data directory has gone");
+        case LocalKind::broken:
+            return release("its data directory is broken");
+        case LocalKind::down:
+            return lead_down();
+        case LocalKind::standby:
+            return lead_standby();
+        case LocalKind::primary:
+            return lead_primary();
+    }
+}
+
+void Moves::lead_down() {
+    if (me_.successor && me_.local.clean) return release("switchover to " + *me_.successor);
+    if (me_.promotions_failed >= promotions_max) return release("it cannot be promoted");
+    if (me_.crashed && me_.has_heirs)
+        return release("PostgreSQL ended, and a standby has all that was committed");
+    if (me_.restarts >= me_.policy.restarts_max) return release("it does not start");
+    if (!me_.local.was_primary) return begin(TaskKind::start_standby);
+    ++me_.restarts;
+    note("starts PostgreSQL again in place");
+    begin(TaskKind::start_primary, {}, closed_rule());
+}
+
+void Moves::lead_standby() {
+    if (me_.promotions_failed >= promotions_max) return kill("it cannot be promoted");
+    begin(TaskKind::promote, {}, closed_rule());
+}
+
+void Moves::lead_primary() {
+    const Record& record = *me_.seen->record;
+    if (record.timeline != me_.local.position.timeline) return;  // nothing is acknowledged before it is
+    me_.restarts = 0;
+    if (me_.successor) {
+        if (streams(me_.local, *me_.successor)) return begin(TaskKind::stop);
+        note("no switchover to " + *me_.successor + ": it does not stream from here");
+        me_.successor.reset();
+    }
+    const SyncStep step =
+        next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, record.promise, me_.local.streaming);
+    if (step.rule && may_change_rule()) begin(TaskKind::configure, {}, *step.rule);
+}
+
+// Those who answered when it was elected are about to stream from it: fewer need not do for that moment.
+SyncRule Moves::wanted_rule() const {
+    SyncRule rule = choose_rule(me_.policy.sync, me_.local.rule, me_.local.streaming);
+    const bool weak = me_.policy.sync.mode != Mode::async && rule.required < me_.policy.sync.required;
+    const bool more_come = std::ranges::any_of(
+        me_.voters, [this](const std::string& name) { return !streams(me_.local, name); });
+    if (weak && more_come && now_ < me_.promoted_at + me_.policy.sync_patience) return me_.local.rule;
+    return rule;
+}
+
+// What the record should say, but for its sequence.
+Record Moves::wanted_record() const {
+    Record record = *me_.seen->record;
+    add_all(record.members, me_.registered);
+    record.asynchronous = me_.policy.sync.mode == Mode::async;
+    if (me_.task || me_.local.kind != LocalKind::primary || !me_.holds(now_)) return record;
+    if (record.timeline < me_.local.position.timeline) {
+        record.timeline = me_.local.position.timeline;
+        record.forks.push_back({record.timeline, me_.local.fork});
+        if (record.forks.size() > forks_max) record.forks.erase(record.forks.begin());
+        return record;
+    }
+    const SyncStep step =
+        next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, record.promise, me_.local.streaming);
+    if (step.promise) record.promise = *step.promise;
+    return record;
+}
+
+// Nothing of PostgreSQL runs here any more.
+void Moves::release(const std::string& why) {
+    if (me_.write || me_.stale) return;
+    Record record = *me_.seen->record;
+    ++record.sequence;
+    record.released = true;
+    record.clean = me_.local.kind == LocalKind::down && me_.local.was_primary && me_.local.clean;
+    record.end = record.clean ? me_.local.position : Position{};
+    record.successor = me_.successor.value_or("");
+    note("releases the lease: " + why);
+    write(std::move(record), me_.seen->revision);
+}
+
+}  // namespace dpsup::core::postgres
