@@ -55,7 +55,7 @@ public:
         }
         outcome_.simulated = agenda_.now() - Instant{};
         outcome_.refused = people_.refused();
-        for (const auto& [id, account] : referee_.accounts()) outcome_.launches += account.launches;
+        for (const auto& [id, account] : referee_.accounts()) outcome_.achieved += account.launches;
         outcome_.trace.assign(lines_.begin(), lines_.end());
         return std::move(outcome_);
     }

@@ -24,8 +24,8 @@ struct Outcome {
     std::vector<std::string> trace;  // the last lines, where asked for
     std::uint64_t events = 0;
     Duration simulated{};
-    std::uint64_t launches = 0;
-    std::uint64_t refused = 0;  // commands
+    std::uint64_t achieved = 0;  // what the program counts: launches, or commits
+    std::uint64_t refused = 0;   // commands
 };
 
 [[nodiscard]] Outcome run(std::uint64_t seed, const Options& options);
