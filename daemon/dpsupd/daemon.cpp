@@ -17,13 +17,13 @@
 #include <utility>
 
 #include "base/hash.hpp"
+#include "base/signal_mask.hpp"
 #include "base/text.hpp"
 #include "cgroups.hpp"
 #include "control/api.hpp"
 #include "engine_backend.hpp"
 #include "io/http/server.hpp"
 #include "io/process/descriptor_limit.hpp"
-#include "base/signal_mask.hpp"
 #include "io/state/applied_config.hpp"
 #include "io/state/directory_lock.hpp"
 #include "io/state/record_file.hpp"

@@ -7,11 +7,11 @@
 #include <csignal>
 #include <utility>
 
+#include "base/signal_mask.hpp"
 #include "base/signals.hpp"
 #include "base/units.hpp"
 #include "io/clock.hpp"
 #include "io/reexec.hpp"
-#include "base/signal_mask.hpp"
 #include "io/systemd/manager_bus.hpp"
 #include "log.hpp"
 

@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "base/signal_mask.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
 #include "config/load.hpp"
 #include "daemon.hpp"
 #include "io/reexec.hpp"
-#include "base/signal_mask.hpp"
 #include "io/standard_descriptors.hpp"
 #include "takeover_check.hpp"
 

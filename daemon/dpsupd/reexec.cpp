@@ -7,10 +7,10 @@
 #include <cstring>
 #include <utility>
 
+#include "base/signal_mask.hpp"
 #include "io/clock.hpp"
 #include "io/http/server.hpp"
 #include "io/reexec.hpp"
-#include "base/signal_mask.hpp"
 #include "io/threads.hpp"
 #include "lifecycle.hpp"
 #include "log.hpp"

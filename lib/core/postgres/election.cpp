@@ -51,11 +51,12 @@ void Moves::stand() {
 void Moves::begin_election() {
     me_.voted = std::max(me_.voted, me_.seen->revision);
     if (was_last_holder()) return take_over("nobody else did, and it was the last to lead");
-    me_.election = Election{me_.seen->revision, ++me_.number, {}, {}, now_ + answer_patience(me_.policy)};
-    output_.effects.emplace_back(Measure{me_.number});
+    me_.election =
+        Election{me_.seen->revision, ++me_.number, false, {}, {}, now_ + answer_patience(me_.policy)};
     for (const std::string& peer : me_.seen->record->members)
         if (peer != me_.policy.name)
             output_.effects.emplace_back(Ask{peer, me_.number, VoteQuestion{me_.seen->revision}});
+    measure_once_cut_off();
 }
 
 void Moves::take(const Answered& answered) {
@@ -71,8 +72,9 @@ void Moves::take(const Answered& answered) {
 }
 
 void Moves::decide() {
-    if (!may_stand()) return me_.election.reset();
     const bool late = now_ >= me_.election->deadline;
+    if (me_.task && !late) return;  // it is being cut off
+    if (!may_stand()) return lose("it is not able to lead");
     if (!me_.election->own) return late ? lose("its own position is not known") : void();
     const Position own = *me_.election->own;
     const Record& record = *me_.seen->record;
@@ -125,7 +127,6 @@ void Moves::take_over(const std::string& why) {
 Record Moves::takeover_record() const {
     Record record = *me_.seen->record;
     ++record.term;
-    ++record.sequence;
     record.released = record.clean = false;
     record.end = {};
     record.successor.clear();
@@ -170,18 +171,23 @@ void Moves::vote_asked(const Asked& asked, const VoteQuestion& question) {
 
 // Once nothing is received any more, and so nothing confirmed, from the holder of that revision. One that has released
 // the lease is dead.
-bool Moves::is_cut_off(const Vote& vote) const {
+bool Moves::is_cut_off(Revision revision) const {
     if (me_.task || me_.local.kind != LocalKind::standby) return false;
-    if (me_.seen->revision == vote.revision && me_.seen->record && me_.seen->record->released) return true;
+    if (me_.seen->revision == revision && me_.seen->record && me_.seen->record->released) return true;
     return me_.local.upstream.empty() && !me_.local.receiving;
 }
 
-void Moves::answer_votes() {
+// Voters, and the candidate itself: what it received and confirmed later, those who have as much as it would lack.
+void Moves::measure_once_cut_off() {
+    if (me_.election && !me_.election->measures && is_cut_off(me_.election->revision)) {
+        me_.election->measures = true;
+        output_.effects.emplace_back(Measure{me_.election->number});
+    }
     std::erase_if(me_.votes, [this](const Vote& vote) {
         return now_ >= vote.deadline || me_.seen->revision > vote.revision;
     });
     for (Vote& vote : me_.votes) {
-        if (vote.measure != 0 || !is_cut_off(vote)) continue;
+        if (vote.measure != 0 || !is_cut_off(vote.revision)) continue;
         vote.measure = ++me_.number;
         output_.effects.emplace_back(Measure{me_.number});
     }
@@ -190,12 +196,13 @@ void Moves::answer_votes() {
 void Moves::measured(const LocalSeen& seen) {
     if (seen.local.kind != LocalKind::standby) return;
     if (me_.election && me_.election->number == seen.number) {
+        if (!is_cut_off(me_.election->revision)) return;
         me_.election->own = seen.local.position;
         return decide();
     }
     const auto vote =
         std::ranges::find_if(me_.votes, [&](const Vote& one) { return one.measure == seen.number; });
-    if (vote == me_.votes.end() || !is_cut_off(*vote)) return;
+    if (vote == me_.votes.end() || !is_cut_off(vote->revision)) return;
     output_.effects.emplace_back(
         Reply{vote->peer,
               vote->number,

@@ -37,7 +37,6 @@ void Moves::found_cluster() {
     if (me_.write || now_ < me_.stand_at) return;
     Record record;
     record.term = 1;
-    record.sequence = 1;
     record.holder = me_.policy.name;
     record.members = me_.registered;
     if (!std::ranges::binary_search(record.members, me_.policy.name))

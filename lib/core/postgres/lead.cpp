@@ -101,7 +101,7 @@ SyncRule Moves::wanted_rule() const {
     return rule;
 }
 
-// What the record should say, but for its sequence.
+// What the record should say, but for its stamp.
 Record Moves::wanted_record() const {
     Record record = *me_.seen->record;
     add_all(record.members, me_.registered);
@@ -123,7 +123,6 @@ Record Moves::wanted_record() const {
 void Moves::release(const std::string& why) {
     if (me_.write || me_.stale) return;
     Record record = *me_.seen->record;
-    ++record.sequence;
     record.released = true;
     record.clean = me_.local.kind == LocalKind::down && me_.local.was_primary && me_.local.clean;
     record.end = record.clean ? me_.local.position : Position{};

@@ -1,6 +1,7 @@
 // The lease as the store has it: seeing the record, renewing it, and doing without the store for a while.
 #include <algorithm>
 
+#include "base/hash.hpp"
 #include "core/postgres/moves.hpp"
 
 namespace dpsup::core::postgres {
@@ -73,7 +74,6 @@ void Moves::create_again() {
     me_.stale = false;
     if (me_.write) return;
     Record record = *me_.seen->record;
-    ++record.sequence;
     note("the record has gone: creates it again");
     write(std::move(record), 0);
 }
@@ -81,8 +81,8 @@ void Moves::create_again() {
 // A write of ours that is seen to have been written counts from when it was sent.
 void Moves::credit(const Record& record) {
     if (record.holder != me_.policy.name) return;
-    for (const auto& [sequence, at] : me_.sent)
-        if (sequence == record.sequence) extend(at + me_.policy.lease);
+    for (const auto& [stamp, at] : me_.sent)
+        if (stamp == record.stamp) extend(at + me_.policy.lease);
 }
 
 void Moves::extend(Instant until) {
@@ -95,9 +95,10 @@ void Moves::write(Record record, Revision expected) {
     const bool other_promise =
         !me_.seen || !me_.seen->record || me_.seen->record->promise != record.promise || expected == 0;
     if (other_promise) me_.unsettled = std::max<Revision>(expected, 1);
-    me_.sent.emplace_back(record.sequence, now_);
+    record.stamp = mixed(me_.policy.seed ^ mixed(++me_.number));
+    me_.sent.emplace_back(record.stamp, now_);
     if (me_.sent.size() > sent_max) me_.sent.pop_front();
-    me_.write = PendingWrite{++me_.number, expected, record, now_ + write_patience(me_.policy)};
+    me_.write = PendingWrite{me_.number, expected, record, now_ + write_patience(me_.policy)};
     me_.renew_at = now_ + me_.policy.lease / 4;
     output_.effects.emplace_back(Write{me_.number, expected, std::move(record)});
 }
@@ -108,7 +109,6 @@ void Moves::keep_lease() {
     Record record = wanted_record();
     const bool changed = record != *me_.seen->record;
     if (!changed && now_ < me_.renew_at) return;
-    ++record.sequence;
     write(std::move(record), me_.seen->revision);
 }
 

@@ -117,7 +117,7 @@ void Moves::fence() {
 void Moves::advance() {
     give_up_write();
     fence();
-    answer_votes();
+    measure_once_cut_off();
     keep_lease();
     ask_for_time();
     if (me_.task || now_ < me_.task_at) return stand();

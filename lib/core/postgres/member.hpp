@@ -21,8 +21,8 @@
 // this process does not run.
 //
 // The vote. A candidate needs answers of as many members as the record's promise demands (sync_rule.hpp), none of which
-// has more than itself. Who answers stops receiving from the old holder first, and does not take it up again before the
-// record changes: a host that was frozen with its guard and thaws can have no commit acknowledged.
+// has more than itself. Who answers, or asks, stops receiving from the old holder first, and does not take it up again
+// before the record changes: a host that was frozen with its guard and thaws can have no commit acknowledged.
 //
 // The lineage. A new primary acknowledges nothing (closed_rule) before the record names its timeline and where that begins.
 // Only whoever is on that lineage votes or follows; all others are wound back or copied.
@@ -68,6 +68,7 @@ struct PendingTask {
 struct Election {
     Revision revision = 0;
     Number number = 0;
+    bool measures = false;  // has asked for its own position
     std::optional<Position> own;
     std::map<std::string, Answer> answers;
     Instant deadline;
@@ -100,7 +101,7 @@ struct Member {
     Instant lease_until;  // in the past: we hold none
     Instant renew_at;
     std::optional<PendingWrite> write;
-    std::deque<std::pair<std::uint64_t, Instant>> sent;  // sequences written of late, and when each was sent
+    std::deque<std::pair<std::uint64_t, Instant>> sent;  // stamps of late writes, and when each was sent
     Revision unsettled =
         0;  // a write of another promise that expects this revision may still be written; 0: none
     bool stale = false;  // a write was refused: the record is not what we have seen

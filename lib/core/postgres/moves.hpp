@@ -63,9 +63,9 @@ private:
     void decide();
     void take_over(const std::string& why);
     void lose(const std::string& why);
-    void answer_votes();
+    void measure_once_cut_off();
     void measured(const LocalSeen& seen);
-    [[nodiscard]] bool is_cut_off(const Vote& vote) const;
+    [[nodiscard]] bool is_cut_off(Revision revision) const;
     [[nodiscard]] bool was_last_holder() const;
     [[nodiscard]] bool may_stand() const;
     [[nodiscard]] bool is_due() const;

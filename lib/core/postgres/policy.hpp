@@ -25,7 +25,8 @@ struct Policy {
     // A standby that receives nothing from a living primary for that long is built anew.
     Duration silence_max = std::chrono::seconds(60);
     std::uint32_t restarts_max = 3;  // in place, in a row, before the lease is released
-    std::uint64_t seed = 0;          // chance, for the pauses between elections
+    std::uint64_t seed =
+        0;  // chance, another in each life: for the stamps of writes, and pauses between elections
 };
 
 // A candidate that has seen no change of the record for that long may take the lease.

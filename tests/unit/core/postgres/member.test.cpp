@@ -47,7 +47,7 @@ protected:
         record_.promise = {{"me"}, 1};
         see_local(LocalKind::standby);
         see(record_);
-        ++record_.sequence;
+        ++record_.stamp;
         see(record_);
     }
     // Holder, with PostgreSQL as primary.
@@ -100,6 +100,37 @@ TEST_F(MemberTest, CountsItsLeaseFromWhenTheWriteWasSent) {
     EXPECT_EQ(guard->until, sent + 8s);
 }
 
+// The first may have been written after all, and was sent long before the second.
+TEST_F(MemberTest, TellsAWriteFromItsRepetition) {
+    be_standby();
+    record_.holder = "me";
+    see(record_);
+    const auto first = asked<Write>();
+    ASSERT_TRUE(first);
+    const Instant sent = now_;
+    pass(4s);
+    const auto second = asked<Write>();
+    ASSERT_TRUE(second);
+    EXPECT_NE(first->record.stamp, second->record.stamp);
+    see(first->record);
+    ASSERT_TRUE(asked<ExtendGuard>());
+    EXPECT_EQ(asked<ExtendGuard>()->until, sent + 8s);
+}
+
+// Else who has as much as it would lack what it confirms until it leads.
+TEST_F(MemberTest, MeasuresItsOwnPositionOnlyOnceItReceivesNothingAnyMore) {
+    be_standby();
+    Local local = me_.local;
+    pass(takeover_wait(me_.policy));
+    EXPECT_FALSE(asked<Measure>());
+    pass(0s);
+    ASSERT_EQ(me_.task ? std::optional(me_.task->kind) : std::nullopt, TaskKind::configure);
+    local.upstream.clear();
+    local.receiving = false;
+    tell(TaskEnded{me_.task->number, true, "", local});
+    EXPECT_TRUE(asked<Measure>());
+}
+
 TEST_F(MemberTest, TakesNoWriteOfUnknownOutcomeForARenewal) {
     be_standby();
     record_.holder = "me";
@@ -129,9 +160,9 @@ TEST_F(MemberTest, LeavesAPrimaryOfAnEarlierDaemonToTheGuardUntilItHasSeenTheRec
 TEST_F(MemberTest, StandsOnlyWhenTheRecordHasNotChangedForLongerThanTheLease) {
     be_standby();
     pass(8s);
-    EXPECT_FALSE(asked<Measure>());
+    EXPECT_FALSE(asked<Ask>());
     pass(takeover_wait(me_.policy) - 8s);
-    EXPECT_TRUE(asked<Measure>());
+    EXPECT_TRUE(asked<Ask>());
 }
 
 TEST_F(MemberTest, StandsAtOnceWhereTheLeaseWasReleased) {
