@@ -27,8 +27,8 @@ struct OutputPaths {
 [[nodiscard]] std::string log_file_of(const std::string& service, const OutputPaths& paths);
 
 struct Output {
-    UniqueFd fd;       // becomes the service's stdout and stderr
-    std::string path;  // of the file; empty: not a file
+    UniqueFd fd;             // becomes the service's stdout and stderr
+    std::string path;        // of the file; empty: not a file
     std::uint64_t size = 0;  // of the file: where what the service writes begins
     bool journal = false;
 };

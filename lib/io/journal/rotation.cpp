@@ -17,10 +17,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/signal_mask.hpp"
 #include "io/answers.hpp"
 #include "io/clock.hpp"
 #include "io/journal/rotate_file.hpp"
-#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {

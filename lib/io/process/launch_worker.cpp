@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/signal_mask.hpp"
 #include "io/clock.hpp"
 #include "io/process/launcher.hpp"
-#include "base/signal_mask.hpp"
 
 namespace dpsup::io {
 namespace {
