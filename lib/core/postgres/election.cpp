@@ -34,7 +34,7 @@ bool Moves::is_due() const {
     const Record& record = *me_.seen->record;
     const Instant first = me_.seen->first;
     if (was_last_holder()) return record.released && now_ >= first + me_.policy.handover_patience;
-    if (!record.clean && !record.asynchronous &&
+    if (record.ended.empty() && !record.asynchronous &&
         answers_needed(record.promise) > record.promise.members.size())
         return false;
     if (!record.released) return now_ >= first + takeover_wait(me_.policy);
@@ -78,8 +78,8 @@ void Moves::decide() {
     if (!me_.election->own) return late ? lose("its own position is not known") : void();
     const Position own = *me_.election->own;
     const Record& record = *me_.seen->record;
-    if (record.released && record.clean && own.timeline == record.end.timeline && own >= record.end)
-        return take_over("it has all of the log of " + record.holder + ", which was shut down in order");
+    if (!record.ended.empty() && own.timeline == record.end.timeline && own >= record.end)
+        return take_over("it has all of the log of " + record.ended + ", which was shut down in order");
     for (const auto& [peer, answer] : me_.election->answers) {
         if (answer.granted && answer.position > own) return lose(peer + " has more of the log");
         if (answer.veto && record.asynchronous) return lose(peer + ": " + answer.reason);
@@ -123,21 +123,27 @@ void Moves::take_over(const std::string& why) {
     write(std::move(record), me_.seen->revision);
 }
 
-// All that was acknowledged is on whoever leads now, and on those that have as much of the log.
+// All that was acknowledged is on whoever leads now, on those that have as much of the log, and on a holder that was shut
+// down in order.
 Record Moves::takeover_record() const {
     Record record = *me_.seen->record;
     ++record.term;
-    record.released = record.clean = false;
-    record.end = {};
+    record.released = false;
     record.successor.clear();
-    if (was_last_holder()) return record;
+    if (was_last_holder()) {
+        record.ended.clear();  // it goes on from there
+        return record;
+    }
     record.holder = me_.policy.name;
     record.promise = {};
     if (record.asynchronous || !me_.election) return record;
+    std::vector<std::string>& members = record.promise.members;
     for (const auto& [peer, answer] : me_.election->answers)
-        if (answer.granted && answer.position == *me_.election->own) record.promise.members.push_back(peer);
-    record.promise.required =
-        std::min(me_.policy.sync.required, static_cast<std::uint32_t>(record.promise.members.size()));
+        if (answer.granted && answer.position == *me_.election->own) members.push_back(peer);
+    if (!record.ended.empty()) members.push_back(record.ended);
+    std::ranges::sort(members);
+    members.erase(std::ranges::unique(members).begin(), members.end());
+    record.promise.required = std::min(me_.policy.sync.required, static_cast<std::uint32_t>(members.size()));
     return record;
 }
 

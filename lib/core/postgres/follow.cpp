@@ -52,8 +52,8 @@ void Moves::follow_down() {
     if (record.holder == me_.policy.name && me_.local.was_primary) return;  // it may take the lease again
     const bool lives = holder_lives() && record.timeline != Timeline{};
     // Of a primary only what it shut down in order before the lineage's timeline began is known to be the lineage's.
-    const bool ended_before =
-        me_.local.was_primary && me_.local.clean && me_.local.position.timeline < record.timeline;
+    const bool its_end = record.ended == me_.policy.name && me_.local.position == record.end;
+    const bool ended_before = me_.local.clean && (its_end || me_.local.position.timeline < record.timeline);
     if ((me_.local.was_primary && !ended_before) ||
         diverged(me_.local.position, record.timeline, record.forks)) {
         if (lives) begin(TaskKind::rewind, record.holder);

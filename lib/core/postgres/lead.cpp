@@ -109,6 +109,7 @@ Record Moves::wanted_record() const {
     if (me_.task || me_.local.kind != LocalKind::primary || !me_.holds(now_)) return record;
     if (record.timeline < me_.local.position.timeline) {
         record.timeline = me_.local.position.timeline;
+        record.ended.clear();
         record.forks.push_back({record.timeline, me_.local.fork});
         if (record.forks.size() > forks_max) record.forks.erase(record.forks.begin());
         return record;
@@ -124,8 +125,10 @@ void Moves::release(const std::string& why) {
     if (me_.write || me_.stale) return;
     Record record = *me_.seen->record;
     record.released = true;
-    record.clean = me_.local.kind == LocalKind::down && me_.local.was_primary && me_.local.clean;
-    record.end = record.clean ? me_.local.position : Position{};
+    if (me_.local.kind == LocalKind::down && me_.local.was_primary && me_.local.clean) {
+        record.ended = me_.policy.name;
+        record.end = me_.local.position;
+    }
     record.successor = me_.successor.value_or("");
     note("releases the lease: " + why);
     write(std::move(record), me_.seen->revision);

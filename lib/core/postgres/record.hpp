@@ -12,18 +12,20 @@
 namespace dpsup::core::postgres {
 
 struct Record {
-    std::uint64_t term = 0;     // counts takeovers
-    std::string holder;         // who has the lease, or had it last
-    std::uint64_t stamp = 0;    // of this write and no other: its writer knows it again, and when it was sent
-    bool released = false;      // given up: the holder's PostgreSQL is dead, with its whole process tree
-    bool clean = false;         // and was shut down in order, so that nothing lies behind `end`
-    Position end;               // clean: where
-    std::string successor;      // released: only he may take it for a while. Empty: anybody
-    Timeline timeline;          // of the lineage; 0: the first holder is still creating the cluster
-    std::vector<Fork> forks;    // of the lineage, the oldest first
-    SyncRule promise;           // see sync_rule.hpp
-    bool asynchronous = false;  // nothing is promised
-    Lsn written;                // asynchronous: how far the holder had written
+    std::uint64_t term = 0;   // counts takeovers
+    std::string holder;       // who has the lease, or had it last
+    std::uint64_t stamp = 0;  // of this write and no other: its writer knows it again, and when it was sent
+    bool released = false;    // given up: the holder's PostgreSQL is dead, with its whole process tree
+    // Who was shut down in order as the last holder on this timeline: nothing that was acknowledged lies behind `end`.
+    // Empty: nobody, or another timeline has begun.
+    std::string ended;
+    Position end;
+    std::string successor;             // released: only he may take it for a while. Empty: anybody
+    Timeline timeline;                 // of the lineage; 0: the first holder is still creating the cluster
+    std::vector<Fork> forks;           // of the lineage, the oldest first
+    SyncRule promise;                  // see sync_rule.hpp
+    bool asynchronous = false;         // nothing is promised
+    Lsn written;                       // asynchronous: how far the holder had written
     std::vector<std::string> members;  // who may ever take the lease, sorted; only the holder adds to them
     bool operator==(const Record&) const = default;
 };

@@ -117,7 +117,7 @@ pg::Record read_record(Reader& reader) {
     reader.read("holder", record.holder);
     reader.read("stamp", record.stamp);
     reader.read("released", record.released);
-    reader.read("clean", record.clean);
+    reader.read("ended", record.ended);
     reader.table("end", [&](Reader& end) {
         end.read("timeline", record.end.timeline.value);
         end.read("lsn", record.end.lsn.value);
@@ -158,7 +158,7 @@ std::string encode_record(const pg::Record& record) {
         {"holder", record.holder},
         {"stamp", record.stamp},
         {"released", record.released},
-        {"clean", record.clean},
+        {"ended", record.ended},
         {"end", {{"timeline", record.end.timeline.value}, {"lsn", record.end.lsn.value}}},
         {"successor", record.successor},
         {"timeline", record.timeline.value},

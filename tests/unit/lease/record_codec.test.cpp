@@ -14,7 +14,7 @@ core::postgres::Record example() {
     record.holder = "db1";
     record.stamp = UINT64_MAX;
     record.released = true;
-    record.clean = true;
+    record.ended = "db1";
     record.end = {{3}, {0x16B3748}};
     record.successor = "db2";
     record.timeline = {3};

@@ -180,6 +180,34 @@ TEST_F(MemberTest, StandsAtOnceWhereTheLeaseWasReleased) {
     EXPECT_EQ(write->record.term, 2U);
 }
 
+// Whoever was shut down in order vouches for all, should the new holder not get as far as to lead.
+TEST_F(MemberTest, TakesOverFromWhoWasShutDownInOrderWithoutAsking) {
+    be_standby();
+    record_.released = true;
+    record_.promise = {};
+    record_.ended = "other";
+    record_.end = {{1}, {100}};
+    see(record_);
+    const auto measure = asked<Measure>();
+    ASSERT_TRUE(measure);
+    tell(LocalSeen{me_.local, measure->number});
+    const auto write = asked<Write>();
+    ASSERT_TRUE(write);
+    EXPECT_EQ(write->record.promise, (SyncRule{{"other"}, 1}));
+}
+
+TEST_F(MemberTest, WhoLacksItsEndDoesNot) {
+    be_standby();
+    record_.released = true;
+    record_.promise = {};
+    record_.ended = "other";
+    record_.end = {{1}, {101}};
+    see(record_);
+    ASSERT_TRUE(asked<Measure>());
+    tell(LocalSeen{me_.local, asked<Measure>()->number});
+    EXPECT_FALSE(asked<Write>());
+}
+
 TEST_F(MemberTest, DoesNotStandWhereNobodyVouches) {
     be_standby();
     record_.promise = {};
