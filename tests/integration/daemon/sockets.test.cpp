@@ -85,6 +85,9 @@ TEST(Sockets, KeepTheirClientsWaitingWhileTheServiceRestarts) {
         "\"@DIR@/go\", \"serve-passed\", \"ok\"]\nsockets = [" +
         tcp(port) + "]\n");
     ASSERT_TRUE(daemon.reaches("web", "ready"));
+    // It is ready once it has been exec'd; a moment later it may be ended before it has recorded anything.
+    const std::string record = daemon.path("record");
+    ASSERT_TRUE(eventually([&] { return count_records(record, "start", "web") == 1; }));
     std::string reply;
     std::thread client([&] { reply = get(host, port); });
     ASSERT_EQ(daemon.ctl({"restart", "--wait", "web"}).code(), 0);
@@ -92,7 +95,7 @@ TEST(Sockets, KeepTheirClientsWaitingWhileTheServiceRestarts) {
     write_file(daemon.path("go"), "");
     client.join();
     EXPECT_THAT(reply, StartsWith("HTTP/1.1 200 OK"));
-    EXPECT_EQ(count_records(daemon.path("record"), "start", "web"), 2U);
+    EXPECT_EQ(count_records(record, "start", "web"), 2U);
 }
 
 TEST(Sockets, AreOpenWhileTheServiceCrashesAgainAndAgain) {
