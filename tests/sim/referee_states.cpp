@@ -132,7 +132,11 @@ void Referee::check_duties(const Account& account, Instant now) const {
     if (run.ending() || !run.launched) return;
     if (!run.timeouts_unsure) {
         const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
-        duty(policy.start_timeout > 0s && !run.was_ready && now > start_end + slack,
+        // After a stall its probes are asked once more.
+        Duration asked_again{};
+        for (const core::ProbePolicy& probe : policy.probes)
+            asked_again += 2 * probe.timeout + std::max<Duration>(probe.start_interval, 10ms) + 50ms;
+        duty(policy.start_timeout > 0s && !run.was_ready && now > start_end + asked_again + slack,
              "its start timeout was forgotten");
         duty(policy.watchdog > 0s && run.heard && run.was_ready &&
                  now > run.pinged_at + policy.watchdog + policy.watchdog / 2 +

@@ -91,6 +91,29 @@ bool forgive_silence(Service& service, Instant now) {
     return true;
 }
 
+// True: its probes are asked once more, now, before its time is over. While we were held up nobody asked them, and it may
+// have become ready in time. Once a run, as forgive_silence().
+bool ask_before_start_timeout(Service& service, Instant now) {
+    Run& run = *service.run;
+    if (now - run.start_deadline <= held_up || run.asked_late) return false;
+    Duration longest{};
+    for (std::size_t i = 0; i < run.probes.size(); ++i) {
+        const ProbePolicy& policy = service.policy.probes[i];
+        ProbeState& probe = run.probes[i];
+        if (!gates_readiness(policy) || probe.verdict == ProbeVerdict::passing) continue;
+        longest += policy.timeout + held_up;
+        if (!is_active(service, i)) continue;
+        if (probe.under_way)
+            longest += probe.ramp + policy.timeout;  // what it answers may be about the time before
+        else
+            probe.next_at = now;
+    }
+    if (longest == Duration::zero()) return false;
+    run.asked_late = true;
+    run.start_deadline = after(now, longest);
+    return true;
+}
+
 void follow_ending(Service& service, Instant now, Output& output) {
     Run& run = *service.run;
     if (now >= run.leftovers_at) {
@@ -218,7 +241,7 @@ void follow_deadlines(Service& service, Instant now, Output& output) {
     const auto lasted = [&] { return format_duration_rounded(now - run.launched_at); };
     if (now >= run.answer_deadline)
         begin_stop(service, EndCause::launch_unanswered, "its launch was not confirmed", now, output);
-    else if (now >= run.start_deadline)
+    else if (now >= run.start_deadline && !ask_before_start_timeout(service, now))
         begin_stop(service, EndCause::start_timeout,
                    (service.policy.kind == Kind::job ? "was not done after " : "was not ready after ") +
                        lasted() + " (start_timeout)",

@@ -80,7 +80,8 @@ struct Run {
     Instant start_deadline = instant_never;
     Instant watchdog_deadline = instant_never;
     bool silence_forgiven =
-        false;  // it had more time since the last WATCHDOG=1, as we were held up ourselves
+        false;                // it had more time since the last WATCHDOG=1, as we were held up ourselves
+    bool asked_late = false;  // its probes were asked once more when start_deadline came late
     Instant leftovers_at = instant_never;  // the main process is gone: signal what is left of the tree
     Instant kill_at = instant_never;       // asked, killing: SIGKILL (again)
     Duration kill_wait = Duration::zero();

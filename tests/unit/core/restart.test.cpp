@@ -191,6 +191,22 @@ TEST(Stall, LetsNoTimeOutCountBeforeAllThatWasInTimeIsTold) {
     EXPECT_EQ(scene.states(), "a ready, b ready, c stopped");
 }
 
+// Its probes say whether it became ready while nobody asked them.
+TEST(Stall, LetsAProbeBeAskedOnceMoreBeforeTheStartTimesOut) {
+    Scene scene({service("a").starts_within(10s).probed(probe(ProbeRole::readiness, OnProbeFailure::alert)),
+                 service("b").starts_within(10s).probed(probe(ProbeRole::readiness, OnProbeFailure::alert))});
+    scene.begin();
+    scene.launched("a");
+    scene.launched("b");
+    scene.stall(15s);
+    EXPECT_EQ(scene.wait(0s), "probe a 0; probe b 0");
+    scene.passed("a");
+    scene.failed("b");
+    EXPECT_EQ(scene.states(), "a ready, b starting");
+    EXPECT_NE(scene.wait(5s).find("signal b 15"), std::string::npos);
+    EXPECT_EQ(scene.state("a"), "ready");
+}
+
 // It was held up as the daemon was, or waited for a place in its socket.
 TEST(Watchdog, GivesTimeAfterAStallOnceInASilence) {
     Scene scene({service("a").watched(10s)});
