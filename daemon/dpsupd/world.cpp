@@ -57,7 +57,9 @@ Result<void> World::open(io::ProcessHostOptions options) {
     paths_ = {options.log_dir, options.journal_socket, options.journal_unit};
     cgroup_root_ = options.cgroup_root;
     keep_notify_sockets(options);
-    options.output_began = [this](ServiceId id, std::uint64_t size) { note_output_began(id, size); };
+    options.output_began = [this](ServiceId id, const io::OutputBegin& begin) {
+        note_output_began(id, begin);
+    };
     auto processes = io::ProcessHost::create(context_, std::move(options), sink_, warnings_);
     if (!processes) return tl::unexpected(processes.error());
     processes_ = std::move(*processes);
@@ -163,9 +165,8 @@ void World::perform(const core::Effect& effect, const core::KillTree& /*kill*/) 
 void World::perform(const core::Effect& effect, const core::RunProbe& probe) {
     const io::ServiceConfig config = config_of(effect.service);
     if (probe.probe >= config->targets.size()) return;
-    const auto output = outputs_.find(effect.service);
     probes_->run(effect.service, effect.generation, probe, config->targets[probe.probe],
-                 output == outputs_.end() ? io::OutputPlace{} : output->second);
+                 output_place(effect.service, *config));
 }
 
 void World::perform(const core::Effect& effect, const core::Reload& /*reload*/) {
@@ -199,6 +200,7 @@ void World::perform(const core::Effect& effect, const core::Forget& /*forget*/) 
     processes_->forget(effect.service);
     configs_.erase(effect.service);
     outputs_.erase(effect.service);
+    began_.erase(effect.service);
 }
 
 // Where a log probe begins to look: at what this instance writes, not at what an earlier one did.
@@ -213,7 +215,8 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
             struct stat status{};
             // Where it does not answer now, its launch says where it began.
             const bool there = io::answers(path) && ::stat(path.c_str(), &status) == 0;
-            outputs_[id] = io::FileOutput{path, there ? static_cast<std::uint64_t>(status.st_size) : 0};
+            const auto size = there ? static_cast<std::uint64_t>(status.st_size) : 0;
+            outputs_[id] = io::FileOutput{path, size, there ? io::log_tail(path, size) : std::string()};
             return;
         }
         case config::LogConfig::Target::automatic:
@@ -223,19 +226,34 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
     }
 }
 
-void World::note_output_began(ServiceId id, std::uint64_t size) {
-    const auto output = outputs_.find(id);
-    if (output == outputs_.end()) return;
-    if (auto* file = std::get_if<io::FileOutput>(&output->second)) file->offset = size;
+// Of every service that writes to a file: a log probe may be configured while it runs.
+void World::note_output_began(ServiceId id, const io::OutputBegin& begin) {
+    const io::ServiceConfig config = config_of(id);
+    if (has_log_probe(*config))
+        outputs_[id] = io::FileOutput{io::log_file_of(config->name, paths_), begin.size, begin.tail};
+    else
+        began_[id] = begin.size;
+}
+
+// Where the output goes of an instance that was launched when no log probe asked.
+io::OutputPlace World::output_place(ServiceId id, const config::Service& service) {
+    if (const auto known = outputs_.find(id); known != outputs_.end()) return known->second;
+    const auto began = began_.find(id);
+    if (began == began_.end() || !has_log_probe(service)) return {};
+    return outputs_[id] = io::FileOutput{io::log_file_of(service.name, paths_), began->second, {}};
 }
 
 // They go on where they were: what has matched stays so, and what has not may stand anywhere since the launch.
 void World::resume_log_probes(const core::Effect& effect, const config::Service& service,
                               const Inherited& past) {
+    if (past.output_offset && !has_log_probe(service)) began_[effect.service] = *past.output_offset;
     if (const auto output = outputs_.find(effect.service); output != outputs_.end()) {
-        if (auto* file = std::get_if<io::FileOutput>(&output->second))
-            file->offset = past.output_offset.value_or(file->offset);
-        else if (auto* journal = std::get_if<io::JournalOutput>(&output->second))
+        auto* file = std::get_if<io::FileOutput>(&output->second);
+        if (file != nullptr && past.output_offset) {
+            file->offset = *past.output_offset;
+            file->tail = io::answers(file->path) ? io::log_tail(file->path, file->offset) : std::string();
+        }
+        if (auto* journal = std::get_if<io::JournalOutput>(&output->second))
             journal->since = past.launched_at;
     }
     for (std::uint32_t i = 0; i < service.targets.size(); ++i)
@@ -246,13 +264,16 @@ void World::resume_log_probes(const core::Effect& effect, const config::Service&
 
 void World::note_launches(const core::Output& output) {
     for (const core::Effect& effect : output.effects)
-        if (std::holds_alternative<core::Launch>(effect.action))
+        if (std::holds_alternative<core::Launch>(effect.action)) {
+            began_.erase(effect.service);
             note_output_place(effect.service, *config_of(effect.service));
+        }
 }
 
 std::optional<std::uint64_t> World::output_offset(ServiceId id) const {
     if (const auto expected = expected_.find(id); expected != expected_.end())
         return expected->second.output_offset;
+    if (const auto began = began_.find(id); began != began_.end()) return began->second;
     const auto found = outputs_.find(id);
     const auto* file = found == outputs_.end() ? nullptr : std::get_if<io::FileOutput>(&found->second);
     return file == nullptr ? std::nullopt : std::optional(file->offset);

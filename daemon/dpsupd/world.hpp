@@ -88,7 +88,8 @@ private:
     void inherit_notify_sockets();
     void adopt_sockets(ServiceId id, const config::Service& service);
     void note_output_place(ServiceId id, const config::Service& service);
-    void note_output_began(ServiceId id, std::uint64_t size);
+    void note_output_began(ServiceId id, const io::OutputBegin& begin);
+    [[nodiscard]] io::OutputPlace output_place(ServiceId id, const config::Service& service);
     void resume_log_probes(const core::Effect& effect, const config::Service& service, const Inherited& past);
 
     void close_sockets(ServiceId id);
@@ -102,6 +103,7 @@ private:
     io::ServiceSockets sockets_;
     std::unordered_map<ServiceId, io::ServiceConfig> configs_;
     std::unordered_map<ServiceId, io::OutputPlace> outputs_;  // of services with a log probe
+    std::unordered_map<ServiceId, std::uint64_t> began_;      // of the others, in their log files
     std::unordered_map<ServiceId, Inherited> expected_;
     io::OutputPaths paths_;
     std::string cgroup_root_;

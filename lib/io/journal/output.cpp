@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "io/journal/journal_stream.hpp"
@@ -12,6 +13,8 @@ namespace dpsup::io {
 namespace {
 
 using Target = config::LogConfig::Target;
+
+constexpr std::uint64_t tail_max = 32;
 
 tl::unexpected<OutputError> output_failed(int error, std::string detail) {
     return tl::unexpected<OutputError>(OutputError{error, std::move(detail)});
@@ -31,7 +34,8 @@ tl::expected<Output, OutputError> open_file(const std::string& path, const std::
     output.fd.reset(fd);
     if (error != 0) return output_failed(error, path + " (below [daemon] log_dir)");
     if (!S_ISREG(info.st_mode)) return output_failed(EINVAL, path + " is not a regular file");
-    output.size = static_cast<std::uint64_t>(info.st_size);
+    output.begin.size = static_cast<std::uint64_t>(info.st_size);
+    output.begin.tail = log_tail(path, output.begin.size);
     const int file_flags = ::fcntl(output.fd.get(), F_GETFL);
     ::fcntl(output.fd.get(), F_SETFL, file_flags & ~O_NONBLOCK);
     return output;
@@ -48,6 +52,15 @@ Target resolve_target(const config::LogConfig& log, const OutputPaths& paths) {
 
 std::string log_file_of(const std::string& service, const OutputPaths& paths) {
     return paths.log_dir + "/" + service + ".log";
+}
+
+std::string log_tail(const std::string& path, std::uint64_t size) {
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW));
+    std::string tail(std::min<std::uint64_t>(size, tail_max), '\0');
+    const ssize_t got =
+        !fd ? -1 : ::pread(fd.get(), tail.data(), tail.size(), static_cast<off_t>(size - tail.size()));
+    if (got != static_cast<ssize_t>(tail.size())) tail.clear();
+    return tail;
 }
 
 tl::expected<Output, OutputError> open_output(const std::string& service, const config::LogConfig& log,

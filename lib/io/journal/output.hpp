@@ -26,10 +26,19 @@ struct OutputPaths {
 // log_dir/NAME.log
 [[nodiscard]] std::string log_file_of(const std::string& service, const OutputPaths& paths);
 
+// Where in a log file an instance's output begins.
+struct OutputBegin {
+    std::uint64_t size = 0;  // of the file by then
+    std::string tail;        // the last bytes of that, by which the place is known again
+};
+
+// What the file holds there now; empty where it cannot be read. May block.
+[[nodiscard]] std::string log_tail(const std::string& path, std::uint64_t size);
+
 struct Output {
-    UniqueFd fd;             // becomes the service's stdout and stderr
-    std::string path;        // of the file; empty: not a file
-    std::uint64_t size = 0;  // of the file: where what the service writes begins
+    UniqueFd fd;        // becomes the service's stdout and stderr
+    std::string path;   // of the file; empty: not a file
+    OutputBegin begin;  // of the file: where what the service writes begins
     bool journal = false;
 };
 

@@ -73,8 +73,8 @@ Result<std::shared_ptr<LogWatch>> LogTools::watch(ProbeKey key, Generation gener
     if (!compiled) return tl::unexpected(compiled.error());
     std::variant<FileCursor, JournalCursor> cursor;
     if (const auto* file = std::get_if<FileOutput>(&output))
-        cursor =
-            FileCursor{.path = file->path, .offset = file->offset, .inode = 0, .before = {}, .begun = {}};
+        cursor = FileCursor{
+            .path = file->path, .offset = file->offset, .inode = 0, .before = file->tail, .begun = {}};
     else if (const auto* journal = std::get_if<JournalOutput>(&output))
         cursor = JournalCursor{.output = *journal, .cursor = {}};
     else

@@ -91,7 +91,9 @@ void go_to(FileCursor& cursor, std::uint64_t offset) {
 // may begin with what was already read, behind the end of the copy.
 bool catch_up(const File& file, FileCursor& cursor, LineMatcher& matcher) {
     const File copy(cursor.path + ".1");
-    if (copy.error() == 0 && continues(copy, cursor)) {
+    // By its length alone it may be older than what this instance writes.
+    const bool known = cursor.offset == 0 || !cursor.before.empty();
+    if (copy.error() == 0 && known && continues(copy, cursor)) {
         if (!read_on(copy, cursor, matcher)) return false;
         if (cursor.begun.empty()) cursor.begun = copy.read(cursor.offset, chunk);
         go_to(cursor, 0);

@@ -59,6 +59,7 @@ using ExecRunner = std::function<std::function<void()>(const ExecRequest&, ExecE
 struct FileOutput {
     std::string path;
     std::uint64_t offset = 0;  // the file's size at the launch
+    std::string tail = {};     // the last bytes of that; empty: not known, and a rotated copy is not believed
 };
 
 struct JournalOutput {

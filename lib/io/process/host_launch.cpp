@@ -216,7 +216,7 @@ void ProcessHostImplementation::launched(ServiceId id, Generation generation, co
         entry->launched_pid = *pid;
         tree_->started(entry->leaf(), *pid, job.output.get());
         watch_log(*entry, job.log_path);
-        if (options_.output_began && !job.log_path.empty()) options_.output_began(id, job.log_size);
+        if (options_.output_began && !job.log_path.empty()) options_.output_began(id, job.log_begin);
         entry->launched = watch_process(id, generation, *pid);
         emit(id, generation, core::Launched{*pid});
         for (const Signal& signal : std::exchange(entry->signals, {})) signal_now(id, *entry, signal);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "io/journal/output.hpp"
 #include "io/process/launch_plan.hpp"
 #include "io/process/process_tree.hpp"
 #include "io/process/reaper.hpp"
@@ -30,7 +31,7 @@ struct LaunchJob {
     PassedSockets sockets = {};  // as is this
     Placement placement = {};    // for the plan that `prepare` makes
     std::string log_path = {};   // empty: its output is no file
-    std::uint64_t log_size = 0;  // where in it what the service writes begins
+    OutputBegin log_begin = {};  // where in it what the service writes begins
     std::string name = {};       // for messages, as long as there is no plan
     // Where there is no plan yet: makes it, in the launching thread, since the files that it needs may not answer. Owns
     // all that it touches.

@@ -22,6 +22,7 @@
 #include "base/time.hpp"
 #include "config/model.hpp"
 #include "core/supervise/event.hpp"
+#include "io/journal/output.hpp"
 #include "io/process/stage.hpp"
 #include "io/socket/passed_socket.hpp"
 #include "io/unique_fd.hpp"
@@ -60,8 +61,8 @@ struct ProcessHostOptions {
     std::size_t commands_max = 32;  // run_in_service and reload commands at a time; more wait for their turn
     // Told when a launch's turn has come, before anything of it can run; within the loop's turn.
     std::function<void(ServiceId)> launch_begins;
-    // Told just before Launched, where the output is a file: how much was in it before.
-    std::function<void(ServiceId, std::uint64_t size)> output_began;
+    // Told just before Launched, where the output is a file.
+    std::function<void(ServiceId, const OutputBegin&)> output_began;
     // Where its notify socket outlives this process: told when it is opened, or gone on with, and when it is closed.
     std::function<void(const std::string& service, int fd)> keep_notify;
     std::function<void(const std::string& service)> drop_notify;

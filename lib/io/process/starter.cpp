@@ -100,7 +100,7 @@ Staged<void> make_service_plan(Wanted wanted, const OutputPaths& paths, LaunchJo
     if (output->journal) wanted.extra.emplace_back("JOURNAL_STREAM", journal_stream_of(output->fd.get()));
     job.output = std::move(output->fd);
     job.log_path = std::move(output->path);
-    job.log_size = output->size;
+    job.log_begin = std::move(output->begin);
     return make_plan(wanted, job);
 }
 

@@ -57,6 +57,27 @@ TEST_F(LogProbing, LooksOnlyAtThisInstancesOutput) {
     EXPECT_TRUE(is(look("ready", 0, 8), ProbeOutcome::passed));
 }
 
+TEST_F(LogProbing, BelievesNoRotatedCopyThatItDoesNotKnow) {
+    std::ofstream(path + ".1") << "long before this instance\nready of an old one\n";
+    write("short\n");
+    const auto offset = std::filesystem::file_size(path);
+    write("", std::ios::trunc);
+    EXPECT_TRUE(is(look("ready", offset), ProbeOutcome::failed));
+}
+
+TEST_F(LogProbing, FindsItsLinesInACopyThatWasRotatedBeforeTheFirstLook) {
+    write("of an old one\n");
+    const auto offset = std::filesystem::file_size(path);
+    write("ready\n");
+    std::filesystem::copy_file(path, path + ".1");
+    write("", std::ios::trunc);
+    runner->run(ServiceId{1}, Generation{7}, {.probe = 0, .sequence = ++sequence, .timeout = 5s},
+                config::LogProbe{"ready"}, FileOutput{path, offset, "of an old one\n"});
+    wait_for(1);
+    ASSERT_FALSE(answers.empty());
+    EXPECT_TRUE(is(answers.back().probed, ProbeOutcome::passed));
+}
+
 TEST_F(LogProbing, WhatAnEarlierDaemonHasSeenStaysSeen) {
     runner->resume_passed(ServiceId{1}, Generation{7}, 0, {"ready"});
     const auto seen = look("ready", 0, 7);

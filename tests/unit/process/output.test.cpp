@@ -44,13 +44,18 @@ TEST_F(Output, BothStreamsGoToTheFile) {
 
 TEST_F(Output, TellsWhereInTheFileAnInstanceBegins) {
     std::vector<std::uint64_t> sizes;
-    options_.output_began = [&sizes](ServiceId, std::uint64_t size) { sizes.push_back(size); };
+    std::string tail;
+    options_.output_began = [&](ServiceId, const OutputBegin& begin) {
+        sizes.push_back(begin.size);
+        tail = begin.tail;
+    };
     open_host();
     for (std::uint64_t generation = 1; generation <= 2; ++generation) {
         launch_well(shell("s", "echo out"), generation);
         ASSERT_TRUE(wait_for<core::Emptied>());
     }
     EXPECT_EQ(sizes, (std::vector<std::uint64_t>{0, 4}));
+    EXPECT_EQ(tail, "out\n");
 }
 
 TEST_F(Output, GoesToTheJournalWhereThereIsOne) {
