@@ -19,13 +19,12 @@ bool Moves::was_last_holder() const {
 }
 
 bool Moves::may_stand() const {
-    if (!me_.seen || !me_.seen->record || me_.is_holder() || me_.write || me_.stale || me_.task) return false;
+    if (!me_.seen || !me_.seen->record || me_.is_holder() || !may_write() || me_.task) return false;
     if (now_ < me_.stand_at || now_ < me_.promised_until) return false;
     const Record& record = *me_.seen->record;
     if (!std::ranges::binary_search(record.members, me_.policy.name)) return false;
     if (was_last_holder() && me_.local.kind == LocalKind::down && me_.local.was_primary) return true;
-    if (me_.local.kind != LocalKind::standby || diverged(me_.local.position, record.timeline, record.forks))
-        return false;
+    if (me_.local.kind != LocalKind::standby || has_left() || is_foreign()) return false;
     return !me_.policy.no_failover;
 }
 
@@ -37,12 +36,22 @@ bool Moves::is_due() const {
     if (record.ended.empty() && !record.asynchronous &&
         answers_needed(record.promise) > record.promise.members.size())
         return false;
-    if (!record.released) return now_ >= first + takeover_wait(me_.policy);
+    if (!record.released) return me_.seen->confirmed >= first + takeover_wait(me_.policy, record.lease);
     const bool mine = record.successor.empty() || record.successor == me_.policy.name;
     return mine || now_ >= first + me_.policy.handover_patience;
 }
 
+// Whoever is cut off from the store does not even ask: to answer, and to ask, a member stops receiving.
+void Moves::read_again() {
+    if (!me_.seen || !me_.seen->record || me_.is_holder() || me_.seen->record->released) return;
+    const Instant due = me_.seen->first + takeover_wait(me_.policy, me_.seen->record->lease);
+    if (now_ < due || me_.seen->confirmed >= due || now_ < me_.read_at) return;
+    me_.read_at = now_ + answer_patience(me_.policy);
+    output_.effects.emplace_back(Read{});
+}
+
 void Moves::stand() {
+    read_again();
     if (me_.election && now_ >= me_.election->deadline) decide();
     if (me_.election || !may_stand() || !is_due()) return;
     begin_election();
@@ -67,7 +76,7 @@ void Moves::take(const Answered& answered) {
     if (!me_.round || me_.round->number != answered.number || !answered.answer.granted) return;
     std::erase(me_.round->missing, answered.peer);
     if (!me_.round->missing.empty()) return;
-    extend(me_.round->sent + me_.policy.lease);
+    if (me_.holds(now_)) extend(me_.round->sent + me_.policy.lease);
     me_.round.reset();
 }
 
@@ -81,7 +90,8 @@ void Moves::decide() {
     if (!record.ended.empty() && own.timeline == record.end.timeline && own >= record.end)
         return take_over("it has all of the log of " + record.ended + ", which was shut down in order");
     for (const auto& [peer, answer] : me_.election->answers) {
-        if (answer.granted && answer.position > own) return lose(peer + " has more of the log");
+        const bool counts = answer.stands || std::ranges::binary_search(record.promise.members, peer);
+        if (answer.granted && counts && answer.position > own) return lose(peer + " has more of the log");
         if (answer.veto && record.asynchronous) return lose(peer + ": " + answer.reason);
     }
     if (enough_answers()) return take_over("as many as needed have no more of the log");
@@ -130,11 +140,13 @@ Record Moves::takeover_record() const {
     ++record.term;
     record.released = false;
     record.successor.clear();
+    record.lease = me_.policy.lease;
     if (was_last_holder()) {
         record.ended.clear();  // it goes on from there
         return record;
     }
     record.holder = me_.policy.name;
+    record.opening = true;
     record.promise = {};
     if (record.asynchronous || !me_.election) return record;
     std::vector<std::string>& members = record.promise.members;
@@ -157,7 +169,7 @@ void Moves::reply(const Asked& asked, Answer answer) {
 }
 
 void Moves::refuse(const Asked& asked, std::string why, bool veto) {
-    reply(asked, {.granted = false, .position = {}, .veto = veto, .reason = std::move(why)});
+    reply(asked, {.granted = false, .position = {}, .veto = veto, .stands = true, .reason = std::move(why)});
 }
 
 void Moves::vote_asked(const Asked& asked, const VoteQuestion& question) {
@@ -168,8 +180,7 @@ void Moves::vote_asked(const Asked& asked, const VoteQuestion& question) {
     if (me_.seen->revision == question.revision && holder_lives())
         return refuse(asked, me_.seen->record->holder + " lives", true);
     if (me_.task || me_.local.kind != LocalKind::standby) return refuse(asked, "its PostgreSQL does not run");
-    if (diverged(me_.local.position, me_.seen->record->timeline, me_.seen->record->forks))
-        return refuse(asked, "its log is none of the cluster's");
+    if (has_left() || is_foreign()) return refuse(asked, "its log is none of the cluster's");
     me_.voted = std::max(me_.voted, question.revision);
     std::erase_if(me_.votes, [&](const Vote& vote) { return vote.peer == asked.peer; });
     me_.votes.push_back({asked.peer, asked.number, question.revision, 0, now_ + answer_patience(me_.policy)});
@@ -209,10 +220,13 @@ void Moves::measured(const LocalSeen& seen) {
     const auto vote =
         std::ranges::find_if(me_.votes, [&](const Vote& one) { return one.measure == seen.number; });
     if (vote == me_.votes.end() || !is_cut_off(vote->revision)) return;
-    output_.effects.emplace_back(
-        Reply{vote->peer,
-              vote->number,
-              {.granted = true, .position = seen.local.position, .veto = false, .reason = {}}});
+    output_.effects.emplace_back(Reply{vote->peer,
+                                       vote->number,
+                                       {.granted = true,
+                                        .position = seen.local.position,
+                                        .veto = false,
+                                        .stands = !me_.policy.no_failover,
+                                        .reason = {}}});
     me_.votes.erase(vote);
 }
 
@@ -221,11 +235,12 @@ void Moves::time_asked(const Asked& asked, const TimeQuestion& question) {
     const Record& record = *me_.seen->record;
     if (record.holder != asked.peer || record.term != question.term || record.released)
         return refuse(asked, "the lease is " + record.holder + "'s");
-    if (me_.voted >= question.revision) return refuse(asked, "it has taken part in an election");
+    if (me_.voted >= question.revision || me_.seen->changes == 0)
+        return refuse(asked, "it has taken part in an election, or may have");
     me_.election.reset();
     me_.promised_until =
         std::max(me_.promised_until, now_ + question.lease + question.lease / 32 + me_.policy.margin);
-    reply(asked, {.granted = true, .position = {}, .veto = false, .reason = {}});
+    reply(asked, {.granted = true, .position = {}, .veto = false, .stands = true, .reason = {}});
 }
 
 }  // namespace dpsup::core::postgres

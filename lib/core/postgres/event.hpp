@@ -1,5 +1,5 @@
-// What a member is told. Facts in the past tense; any of them may be lost, late or doubled, but for Exited and TaskEnded,
-// which come in the end.
+// What a member is told. Facts in the past tense. Of the store and of peers any may be lost, late or doubled. What is told
+// of the local PostgreSQL comes in the order in which it was seen, and TaskEnded in the end.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +19,8 @@ using Number = std::uint64_t;  // of what was asked for, counted by each member
 struct StoreSeen {
     std::optional<Record> record;
     Revision revision = 0;
+    std::uint64_t store =
+        0;  // which: one that was restored from a backup is another, and counts revisions anew
 };
 
 // The answer to Write. What is neither certainly written nor certainly refused is unknown, and may still be written.
@@ -32,10 +34,14 @@ struct Written {
 struct LocalSeen {
     Local local;
     Number number = 0;  // of the Measure that it answers. 0: none
+    Number after = 0;   // of the last task that had ended when the look began; 0: none of this life
 };
 
-// The postmaster has gone.
-struct Exited {};
+// The postmaster has gone, or hangs: a new connection to it was not accepted in time. Not told of an end that a task has
+// caused.
+struct Exited {
+    Number after = 0;  // as LocalSeen's
+};
 
 struct TaskEnded {
     Number number = 0;
@@ -65,7 +71,8 @@ using Question = std::variant<VoteQuestion, TimeQuestion>;
 struct Answer {
     bool granted = false;
     Position position;
-    bool veto = false;  // an asynchronous candidate must not lead: there is a living primary, or may be
+    bool veto = false;   // an asynchronous candidate must not lead: there is a living primary, or may be
+    bool stands = true;  // it would lead itself
     std::string reason;
 };
 

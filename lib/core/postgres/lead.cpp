@@ -22,7 +22,8 @@ bool streams(const Local& local, const std::string& name) {
 
 }  // namespace
 
-void Moves::take(const Exited& /*exited*/) {
+void Moves::take(const Exited& exited) {
+    if (exited.after != me_.last_task) return;
     if (me_.local.kind == LocalKind::primary) {
         me_.crashed = true;
         me_.has_heirs = has_heirs();
@@ -41,16 +42,16 @@ bool Moves::has_heirs() const {
 }
 
 void Moves::lead() {
+    const bool no_cluster_yet = me_.seen->record->timeline == Timeline{};
     switch (me_.local.kind) {
         case LocalKind::unknown:
         case LocalKind::dying:
             return;
         case LocalKind::no_data:
-            if (me_.seen->record->timeline == Timeline{})
-                return begin(TaskKind::initialise, {}, closed_rule());
-            return release("its data directory has gone");
         case LocalKind::broken:
-            return release("its data directory is broken");
+            if (!no_cluster_yet) return release("its data directory has gone, or is broken");
+            if (is_settled()) begin(TaskKind::initialise, {}, closed_rule());
+            return;
         case LocalKind::down:
             return lead_down();
         case LocalKind::standby:
@@ -66,20 +67,36 @@ void Moves::lead_down() {
     if (me_.crashed && me_.has_heirs)
         return release("PostgreSQL ended, and a standby has all that was committed");
     if (me_.restarts >= me_.policy.restarts_max) return release("it does not start");
-    if (!me_.local.was_primary) return begin(TaskKind::start_standby);
+    if (!is_settled()) return;
     ++me_.restarts;
     note("starts PostgreSQL again in place");
-    begin(TaskKind::start_primary, {}, closed_rule());
+    if (me_.local.was_primary)
+        begin(TaskKind::start_primary, {}, closed_rule());
+    else
+        begin(TaskKind::start_standby);
 }
 
 void Moves::lead_standby() {
     if (me_.promotions_failed >= promotions_max) return kill("it cannot be promoted");
-    begin(TaskKind::promote, {}, closed_rule());
+    if (is_settled()) begin(TaskKind::promote, {}, closed_rule());
+}
+
+// The record names the timeline of the local primary.
+bool Moves::is_published() const {
+    const Record& record = *me_.seen->record;
+    return !record.opening && record.timeline == me_.local.position.timeline;
+}
+
+bool Moves::begins_new_timeline() const {
+    return me_.local.position.timeline > me_.seen->record->timeline;
 }
 
 void Moves::lead_primary() {
     const Record& record = *me_.seen->record;
-    if (record.timeline != me_.local.position.timeline) return;  // nothing is acknowledged before it is
+    if (!is_published()) {
+        if (!begins_new_timeline()) kill("its timeline has a number that another has had");
+        return;
+    }
     me_.restarts = 0;
     if (me_.successor) {
         if (streams(me_.local, *me_.successor)) return begin(TaskKind::stop);
@@ -88,7 +105,7 @@ void Moves::lead_primary() {
     }
     const SyncStep step =
         next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, record.promise, me_.local.streaming);
-    if (step.rule && may_change_rule()) begin(TaskKind::configure, {}, *step.rule);
+    if (step.rule && is_settled()) begin(TaskKind::configure, {}, *step.rule);
 }
 
 // Those who answered when it was elected are about to stream from it: fewer need not do for that moment.
@@ -106,10 +123,14 @@ Record Moves::wanted_record() const {
     Record record = *me_.seen->record;
     add_all(record.members, me_.registered);
     record.asynchronous = me_.policy.sync.mode == Mode::async;
+    record.lease = me_.policy.lease;
     if (me_.task || me_.local.kind != LocalKind::primary || !me_.holds(now_)) return record;
-    if (record.timeline < me_.local.position.timeline) {
-        record.timeline = me_.local.position.timeline;
+    if (!is_published()) {
+        if (!begins_new_timeline()) return record;
+        record.opening = false;
         record.ended.clear();
+        record.system = me_.local.system;
+        record.timeline = me_.local.position.timeline;
         record.forks.push_back({record.timeline, me_.local.fork});
         if (record.forks.size() > forks_max) record.forks.erase(record.forks.begin());
         return record;
@@ -122,7 +143,7 @@ Record Moves::wanted_record() const {
 
 // Nothing of PostgreSQL runs here any more.
 void Moves::release(const std::string& why) {
-    if (me_.write || me_.stale) return;
+    if (!may_write()) return;
     Record record = *me_.seen->record;
     record.released = true;
     if (me_.local.kind == LocalKind::down && me_.local.was_primary && me_.local.clean) {

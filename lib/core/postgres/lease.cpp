@@ -16,7 +16,21 @@ Duration write_patience(const Policy& policy) {
 }  // namespace
 
 void Moves::take(const StoreSeen& seen) {
-    see(seen.record, seen.revision);
+    if (me_.seen && seen.store != me_.seen->store) forget_store();
+    see(seen.record, seen.revision, seen.store);
+}
+
+// What was seen in another store says nothing of this one.
+void Moves::forget_store() {
+    note("the store is another one, or was restored: looks at it anew");
+    me_.seen.reset();
+    me_.write.reset();
+    me_.election.reset();
+    me_.votes.clear();
+    me_.sent.clear();
+    me_.round.reset();
+    me_.stale = false;
+    me_.unsettled = me_.voted = 0;
 }
 
 void Moves::take(const Written& written) {
@@ -26,13 +40,14 @@ void Moves::take(const Written& written) {
     switch (written.outcome) {
         case Written::Outcome::written:
             me_.unsettled = 0;
-            return see(write.record, written.revision);
+            return see(write.record, written.revision, me_.seen ? me_.seen->store : 0);
         case Written::Outcome::refused:
             me_.unsettled = 0;
             if (!me_.seen || me_.seen->revision <= write.expected) me_.stale = true;
             return;
         case Written::Outcome::unknown:
-            me_.renew_at = std::min(me_.renew_at, now_ + me_.policy.lease / 16);
+            me_.write_at = now_ + me_.policy.lease / 16;
+            me_.renew_at = std::min(me_.renew_at, me_.write_at);
             return;
     }
 }
@@ -44,15 +59,22 @@ void Moves::give_up_write() {
     me_.renew_at = now_;
 }
 
-void Moves::see(const std::optional<Record>& record, Revision revision) {
+bool Moves::may_write() const {
+    return !me_.write && !me_.stale && now_ >= me_.write_at;
+}
+
+void Moves::see(const std::optional<Record>& record, Revision revision, std::uint64_t store) {
     if (me_.seen && record && me_.seen->record && revision <= me_.seen->revision) {
-        if (revision == me_.seen->revision) me_.stale = false;
+        if (revision < me_.seen->revision) return;
+        me_.seen->confirmed = now_;
+        me_.stale = false;
         return;
     }
     if (me_.seen && !record && !me_.seen->record) return;
     if (!record && me_.holds(now_)) return create_again();
     const bool same_holder = me_.seen && me_.seen->record && record && me_.seen->record->term == record->term;
-    me_.seen = Seen{record, revision, now_, me_.seen ? me_.seen->changes + 1 : 0};
+    const bool first = !me_.seen;
+    me_.seen = Seen{record, revision, now_, first ? 0 : me_.seen->changes + 1, now_, store};
     if (record && !me_.has_seen_record) {
         me_.has_seen_record = true;
         output_.effects.emplace_back(RememberCluster{});
@@ -60,6 +82,7 @@ void Moves::see(const std::optional<Record>& record, Revision revision) {
     me_.stale = false;
     // By compare-and-swap on an older revision nothing can be written any more.
     if (me_.unsettled < revision) me_.unsettled = 0;
+    if (first && me_.is_holder()) me_.unsettled = revision;  // an earlier life may have written on
     if (record) credit(*record);
     if (me_.election && me_.election->revision != revision) me_.election.reset();
     if (!me_.is_holder()) me_.successor.reset();
@@ -82,19 +105,26 @@ void Moves::create_again() {
 void Moves::credit(const Record& record) {
     if (record.holder != me_.policy.name) return;
     for (const auto& [stamp, at] : me_.sent)
-        if (stamp == record.stamp) extend(at + me_.policy.lease);
+        if (stamp == record.stamp) extend(at + record.lease);
 }
 
 void Moves::extend(Instant until) {
     if (until <= me_.lease_until) return;
     me_.lease_until = until;
-    output_.effects.emplace_back(ExtendGuard{until});
+    output_.effects.emplace_back(SetGuard{until});
+}
+
+// Whoever sees a record with a shorter lease waits no longer than that, whether or not we know that it was written.
+void Moves::shorten(Instant until) {
+    if (until >= me_.lease_until) return;
+    me_.lease_until = until;
+    output_.effects.emplace_back(SetGuard{until});
 }
 
 void Moves::write(Record record, Revision expected) {
-    const bool other_promise =
-        !me_.seen || !me_.seen->record || me_.seen->record->promise != record.promise || expected == 0;
-    if (other_promise) me_.unsettled = std::max<Revision>(expected, 1);
+    const bool renews = me_.seen && me_.seen->record && record == *me_.seen->record && expected != 0;
+    if (!renews) me_.unsettled = std::max<Revision>(expected, 1);
+    shorten(now_ + record.lease);
     record.stamp = mixed(me_.policy.seed ^ mixed(++me_.number));
     me_.sent.emplace_back(record.stamp, now_);
     if (me_.sent.size() > sent_max) me_.sent.pop_front();
@@ -105,20 +135,21 @@ void Moves::write(Record record, Revision expected) {
 
 // Every quarter of the lease, and at once where the record is to say something else.
 void Moves::keep_lease() {
-    if (me_.write || me_.stale || !me_.is_holder()) return;
+    if (!may_write() || !me_.is_holder()) return;
     Record record = wanted_record();
-    const bool changed = record != *me_.seen->record;
+    const bool changed = record != *me_.seen->record && me_.holds(now_);
     if (!changed && now_ < me_.renew_at) return;
     write(std::move(record), me_.seen->revision);
 }
 
-// Another rule would not be covered by the promise that a write of unknown outcome may still make.
-bool Moves::may_change_rule() const {
-    return me_.unsettled == 0 && !me_.write;
+// Nothing that a write of unknown outcome would not bear: another rule, or an open primary where the lease was released.
+bool Moves::is_settled() const {
+    return me_.unsettled == 0 && !me_.write && !me_.stale;
 }
 
 void Moves::ask_for_time() {
-    if (!me_.holds(now_) || me_.local.kind != LocalKind::primary) return me_.round.reset();
+    if (!me_.holds(now_) || me_.local.kind != LocalKind::primary || me_.unsettled != 0)
+        return me_.round.reset();
     // While the store answers, the lease always ends later than that.
     if (me_.lease_until - now_ > me_.policy.lease / 2 || now_ < me_.round_at) return;
     me_.round_at = now_ + me_.policy.lease / 4;

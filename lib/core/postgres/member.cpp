@@ -20,6 +20,26 @@ Duration pause_after(std::uint32_t failures) {
     return std::min(pause, task_pause_max);
 }
 
+// What takes longer hangs. How long a copy or crash recovery takes nobody knows.
+Duration longest(TaskKind kind) {
+    switch (kind) {
+        case TaskKind::configure:
+            return std::chrono::seconds(10);
+        case TaskKind::promote:
+        case TaskKind::stop:
+            return std::chrono::seconds(60);
+        case TaskKind::initialise:
+        case TaskKind::start_standby:
+        case TaskKind::start_primary:
+            return std::chrono::minutes(5);
+        case TaskKind::clone:
+        case TaskKind::rewind:
+        case TaskKind::kill:
+            return Duration::max();
+    }
+    return Duration::max();
+}
+
 }  // namespace
 
 bool Member::is_holder() const {
@@ -54,7 +74,7 @@ Output step(Member& member, const Event& event, Instant now) {
 
 // While a task changes it, only its end says what came of it.
 void Moves::take(const LocalSeen& seen) {
-    if (me_.task || me_.local.kind == LocalKind::dying) return;
+    if (me_.task || me_.local.kind == LocalKind::dying || seen.after != me_.last_task) return;
     me_.local = seen.local;
     if (seen.number != 0) measured(seen);
 }
@@ -63,8 +83,8 @@ void Moves::take(const TaskEnded& ended) {
     if (!me_.task || me_.task->number != ended.number) return;
     const TaskKind kind = me_.task->kind;
     me_.task.reset();
+    me_.last_task = ended.number;
     me_.local = ended.local;
-    me_.silent_since = instant_never;
     if (ended.success) {
         me_.failures = 0;
         if (kind == TaskKind::promote) me_.promoted_at = now_;
@@ -89,8 +109,9 @@ void Moves::take(const SwitchoverAsked& asked) {
 void Moves::take(const DeadlineReached& /*reached*/) {}
 
 void Moves::begin(TaskKind kind, const std::string& source, const SyncRule& rule) {
-    me_.task = PendingTask{++me_.number, kind, now_};
-    output_.effects.emplace_back(Task{me_.number, kind, source, rule});
+    me_.task = PendingTask{++me_.number, kind, now_, after(now_, longest(kind))};
+    const Timeline behind = me_.seen && me_.seen->record ? me_.seen->record->timeline : Timeline{};
+    output_.effects.emplace_back(Task{me_.number, kind, source, rule, behind});
 }
 
 void Moves::kill(const std::string& why) {
@@ -110,6 +131,10 @@ bool Moves::may_be_primary() const {
 
 void Moves::fence() {
     if (me_.local.kind == LocalKind::dying) return kill("nothing of it may be left");
+    if (me_.task && now_ >= me_.task->deadline) {
+        if (me_.task->kind == TaskKind::promote) ++me_.promotions_failed;
+        return kill("it does not come to an end");
+    }
     // What outlived an earlier daemon is the guard's until the record has been seen.
     if (me_.seen && may_be_primary() && !me_.holds(now_)) kill("it is primary, and the lease is not ours");
 }
@@ -120,12 +145,12 @@ void Moves::advance() {
     measure_once_cut_off();
     keep_lease();
     ask_for_time();
-    if (me_.task || now_ < me_.task_at) return stand();
+    stand();
+    if (me_.task || now_ < me_.task_at) return;
     if (me_.holds(now_))
         lead();
     else if (!me_.is_holder())
         follow();
-    stand();
 }
 
 Instant next_deadline(const Member& member, Instant now) {
@@ -139,9 +164,13 @@ Instant next_deadline(const Member& member, Instant now) {
         at(member.renew_at);
         at(member.round_at);
         at(member.promoted_at + policy.sync_patience);
-    } else if (member.seen && member.seen->record) {
+    } else if (member.seen && !member.seen->record) {
+        at(member.seen->first + takeover_wait(policy, {}));
+        at(member.stand_at);
+    } else if (member.seen) {
         at(member.seen->first + policy.lease);
-        at(member.seen->first + takeover_wait(policy));
+        at(member.seen->first + takeover_wait(policy, member.seen->record->lease));
+        at(member.read_at);
         at(member.seen->first + policy.handover_patience);
         at(member.promised_until);
         at(member.stand_at);
@@ -151,7 +180,8 @@ Instant next_deadline(const Member& member, Instant now) {
     for (const Vote& vote : member.votes) at(vote.deadline);
     if (member.task && member.task->kind == TaskKind::kill) at(member.task->begun + kill_again);
     at(member.task_at);
-    if (member.silent_since != instant_never) at(member.silent_since + policy.silence_max);
+    at(member.write_at);
+    if (member.task) at(member.task->deadline);
     return next;
 }
 

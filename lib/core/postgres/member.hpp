@@ -50,6 +50,8 @@ struct Seen {
     Revision revision = 0;
     Instant first;              // when this revision was seen first
     std::uint64_t changes = 0;  // seen since we began to look
+    Instant confirmed;          // when it was last seen to be still the same
+    std::uint64_t store = 0;
 };
 
 struct PendingWrite {
@@ -63,6 +65,7 @@ struct PendingTask {
     Number number = 0;
     TaskKind kind = TaskKind::kill;
     Instant begun;
+    Instant deadline = instant_never;
 };
 
 struct Election {
@@ -102,9 +105,12 @@ struct Member {
     Instant renew_at;
     std::optional<PendingWrite> write;
     std::deque<std::pair<std::uint64_t, Instant>> sent;  // stamps of late writes, and when each was sent
-    Revision unsettled =
-        0;  // a write of another promise that expects this revision may still be written; 0: none
+    // A write that expects this revision, and says more than that the holder lives, may still be written: of this life,
+    // or of an earlier one. 0: none. Until the record has moved on, nothing is done that it would not bear.
+    Revision unsettled = 0;
     bool stale = false;  // a write was refused: the record is not what we have seen
+    Instant write_at;    // not before: after a failure
+    Instant read_at;
     std::optional<TimeRound> round;
     Instant round_at;
 
@@ -112,7 +118,7 @@ struct Member {
     std::optional<PendingTask> task;
     Instant task_at;  // not before: after a failure
     std::uint32_t failures = 0;
-    Instant silent_since = instant_never;  // standby: receives nothing from a living primary
+    Number last_task = 0;  // the last that has ended
 
     // As holder.
     bool crashed = false;    // it ended without having been told to

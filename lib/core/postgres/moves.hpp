@@ -29,15 +29,18 @@ public:
 
 private:
     // lease.cpp: what the store is told, and what our lease is
-    void see(const std::optional<Record>& record, Revision revision);
+    void see(const std::optional<Record>& record, Revision revision, std::uint64_t store);
+    void forget_store();
+    [[nodiscard]] bool may_write() const;
     void extend(Instant until);
+    void shorten(Instant until);
     void credit(const Record& record);
     void create_again();
     void keep_lease();
     void give_up_write();
     void write(Record record, Revision expected);
     void ask_for_time();
-    [[nodiscard]] bool may_change_rule() const;
+    [[nodiscard]] bool is_settled() const;
 
     // lead.cpp: the lease is ours
     void lead();
@@ -48,6 +51,8 @@ private:
     [[nodiscard]] Record wanted_record() const;
     [[nodiscard]] SyncRule wanted_rule() const;
     [[nodiscard]] bool has_heirs() const;
+    [[nodiscard]] bool is_published() const;
+    [[nodiscard]] bool begins_new_timeline() const;
 
     // follow.cpp: it is not
     void follow();
@@ -55,10 +60,14 @@ private:
     void follow_standby();
     void found_cluster();
     [[nodiscard]] bool holder_lives() const;
+    [[nodiscard]] bool holder_leads() const;
+    [[nodiscard]] bool has_left() const;
+    [[nodiscard]] bool is_foreign() const;
     [[nodiscard]] std::string wanted_upstream() const;
 
     // election.cpp
     void stand();
+    void read_again();
     void begin_election();
     void decide();
     void take_over(const std::string& why);

@@ -22,16 +22,17 @@ struct Policy {
     Duration sync_patience = std::chrono::seconds(1);
     // How long a named successor has before anybody may take the lease, and anybody before its last holder takes it back.
     Duration handover_patience = std::chrono::seconds(3);
-    // A standby that receives nothing from a living primary for that long is built anew.
-    Duration silence_max = std::chrono::seconds(60);
+
     std::uint32_t restarts_max = 3;  // in place, in a row, before the lease is released
     std::uint64_t seed =
         0;  // chance, another in each life: for the stamps of writes, and pauses between elections
 };
 
-// A candidate that has seen no change of the record for that long may take the lease.
-[[nodiscard]] inline Duration takeover_wait(const Policy& policy) {
-    return policy.lease + policy.lease / 32 + policy.margin;
+// A candidate that has seen no change of the record for that long may take the lease: the holder's own, or ours where that
+// is longer.
+[[nodiscard]] inline Duration takeover_wait(const Policy& policy, Duration lease) {
+    const Duration longer = lease > policy.lease ? lease : policy.lease;
+    return longer + longer / 32 + policy.margin;
 }
 
 }  // namespace dpsup::core::postgres

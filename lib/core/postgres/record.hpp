@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "core/postgres/position.hpp"
 #include "core/postgres/sync_rule.hpp"
 
@@ -20,10 +21,15 @@ struct Record {
     // Empty: nobody, or another timeline has begun.
     std::string ended;
     Position end;
-    std::string successor;             // released: only he may take it for a while. Empty: anybody
+    std::string successor;  // released: only he may take it for a while. Empty: anybody
+    // The holder has not begun its timeline yet, or the record does not name it: until then nobody follows it, and it
+    // acknowledges nothing. Two that were promoted one after the other may have called theirs by the same number.
+    bool opening = false;
     Timeline timeline;                 // of the lineage; 0: the first holder is still creating the cluster
     std::vector<Fork> forks;           // of the lineage, the oldest first
     SyncRule promise;                  // see sync_rule.hpp
+    std::uint64_t system = 0;          // PostgreSQL's system identifier; 0: not known yet
+    Duration lease{};                  // for which the holder holds it from when this was sent
     bool asynchronous = false;         // nothing is promised
     Lsn written;                       // asynchronous: how far the holder had written
     std::vector<std::string> members;  // who may ever take the lease, sorted; only the holder adds to them

@@ -20,6 +20,14 @@ std::size_t flushed_by(const std::vector<std::string>& members, Lsn lsn,
         streaming, [&](const Downstream& one) { return contains(members, one.name) && one.flushed >= lsn; }));
 }
 
+// What may be acknowledged while one walsender goes by the one rule already and another by the other still: each looks at
+// what all have flushed.
+SyncRule mixture(const SyncRule& rule, const SyncRule& wanted) {
+    if (!can_acknowledge(rule)) return wanted;
+    if (!can_acknowledge(wanted)) return rule;
+    return widened(rule, wanted);
+}
+
 }  // namespace
 
 SyncRule closed_rule() {
@@ -73,7 +81,8 @@ SyncRule choose_rule(const SyncPolicy& policy, const SyncRule& present,
 
 SyncStep next_step(const SyncRule& wanted, const SyncRule& rule, Lsn effective_since, const SyncRule& promise,
                    const std::vector<Downstream>& streaming) {
-    if (!keeps(wanted, promise)) return {widened(promise, wanted), std::nullopt};
+    const SyncRule mixed = mixture(rule, wanted);
+    if (!keeps(mixed, promise)) return {widened(promise, mixed), std::nullopt};
     if (rule != wanted) return {std::nullopt, wanted};
     if (promise == wanted) return {};
     if (!can_acknowledge(wanted)) return {};

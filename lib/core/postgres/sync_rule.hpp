@@ -6,7 +6,8 @@
 // commit), and a position as high as the highest answer.
 //
 // A change from one rule to another takes up to three steps, each of which keeps the promise:
-//   1. the record is widened to both memberships and the smaller number: what either rule acknowledges, it covers;
+//   1. the record is widened to both memberships and the smaller number: what either rule acknowledges, it covers, and
+//      what a mixture does, since the walsenders do not reload in one moment;
 //   2. PostgreSQL's rule becomes the new one;
 //   3. once `required` of the new members have flushed what was written before that took effect, so does the record's.
 // The same argument is made for quorum commit in Patroni's documentation, which counts without the candidate.

@@ -14,11 +14,14 @@ void Log::append(std::uint64_t commit, std::uint32_t timeline) {
 
 void Log::append_from(const Log& other, std::size_t end) {
     const std::size_t stop = std::min(end, other.size());
-    for (std::size_t i = size(); i < stop; ++i) entries_.push_back(other.entries_[i]);
+    for (std::size_t i = size(); i < stop; ++i) append(other.entries_[i].commit, other.entries_[i].timeline);
 }
 
-bool Log::begins_with(const Log& other) const {
-    return other.size() <= size() && chain_at(other.size()) == other.chain_at(other.size());
+bool Log::serves(const Log& standby) const {
+    if (standby.timeline() > timeline()) return false;
+    const auto later = [&](const Entry& entry) { return entry.timeline > standby.timeline(); };
+    const auto end = std::ranges::find_if(entries_, later) - entries_.begin();
+    return standby.size() <= static_cast<std::size_t>(end);
 }
 
 std::size_t Log::fork() const {
@@ -33,6 +36,7 @@ void Database::end(bool in_order) {
     clean = in_order;
     state = State::down;
     hangs = false;
+    mixed.reset();
     flushed.clear();
     pending.clear();
     disconnect();
@@ -61,12 +65,18 @@ void Database::start_primary(std::uint64_t number, const pg::SyncRule& first_rul
     disconnect();
 }
 
-void Database::promote(std::uint64_t number, const pg::SyncRule& first_rule) {
-    log.append(0, log.timeline() + 1);
+void Database::promote(std::uint64_t number, const pg::SyncRule& first_rule, std::uint32_t behind) {
+    log.append(0, std::max(log.timeline(), behind) + 1);
     start_primary(number, first_rule);
 }
 
+void Database::begin_to_configure(const pg::SyncRule& new_rule) {
+    if (rule == new_rule) return;
+    mixed = rule == pg::closed_rule() ? new_rule : pg::widened(rule, new_rule);
+}
+
 void Database::configure(const std::string& source, const pg::SyncRule& new_rule) {
+    mixed.reset();
     if (rule != new_rule) {
         rule = new_rule;
         rule_since = log.size();
@@ -81,11 +91,12 @@ std::vector<Pending> Database::acknowledged() {
     if (state != State::primary || hangs) return done;
     while (!pending.empty()) {
         const std::size_t lsn = pending.front().lsn;
-        const auto count = std::ranges::count_if(rule.members, [&](const std::string& name) {
+        const pg::SyncRule& going = mixed ? *mixed : rule;
+        const auto count = std::ranges::count_if(going.members, [&](const std::string& name) {
             const auto found = flushed.find(name);
             return found != flushed.end() && found->second >= lsn;
         });
-        if (static_cast<std::size_t>(count) < rule.required) break;
+        if (static_cast<std::size_t>(count) < going.required) break;
         done.push_back(pending.front());
         pending.pop_front();
     }
@@ -94,6 +105,8 @@ std::vector<Pending> Database::acknowledged() {
 
 pg::Local Database::seen() const {
     pg::Local local;
+    local.system = 1;
+    local.replayed = {log.size()};
     local.position = {{log.timeline()}, {log.size()}};
     switch (state) {
         case State::no_data:

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,16 @@ struct Entry {
 class Log {
 public:
     void append(std::uint64_t commit, std::uint32_t timeline);
-    void append_from(const Log& other, std::size_t end);  // what it lacks of the first `end`
+    // What it lacks of the first `end`, whether or not it fits what is there: as a walreceiver does.
+    void append_from(const Log& other, std::size_t end);
     [[nodiscard]] std::size_t size() const { return entries_.size(); }
     [[nodiscard]] std::uint32_t timeline() const { return entries_.empty() ? 0 : entries_.back().timeline; }
     [[nodiscard]] std::uint64_t chain_at(std::size_t size) const {
         return size == 0 ? 0 : entries_[size - 1].chain;
     }
-    [[nodiscard]] bool begins_with(const Log& other) const;
+    // Whether PostgreSQL would stream from here to a standby with that log: it looks at timelines' numbers and at positions,
+    // never at what is there.
+    [[nodiscard]] bool serves(const Log& standby) const;
     [[nodiscard]] std::size_t fork() const;  // where its timeline begins
 
 private:
@@ -57,6 +61,7 @@ struct Database {
     std::uint64_t connection = 0;  // to the upstream; changes with each
     std::uint64_t served_by = 0;   // the session that serves it
     pg::SyncRule rule;
+    std::optional<pg::SyncRule> mixed;  // while walsenders take up another rule one by one
     std::size_t rule_since = 0;
     std::map<std::string, std::size_t> flushed;  // primary: of those that stream from it
     std::deque<Pending> pending;
@@ -66,7 +71,8 @@ struct Database {
     void end(bool in_order);  // whatever runs
     void start_standby(const std::string& source);
     void start_primary(std::uint64_t number, const pg::SyncRule& first_rule);
-    void promote(std::uint64_t number, const pg::SyncRule& first_rule);
+    void promote(std::uint64_t number, const pg::SyncRule& first_rule, std::uint32_t behind);
+    void begin_to_configure(const pg::SyncRule& new_rule);
     void configure(const std::string& source, const pg::SyncRule& new_rule);
     void disconnect();
     // Commits that may be acknowledged now, which are no longer pending.

@@ -177,7 +177,7 @@ void World::lose_data(Host& host) {
 void World::promote_by_hand(Host& host) {
     if (host.database.state != State::standby || host.frozen || host.busy) return;
     referee_.say(now(), host.name, "somebody promotes it by hand");
-    host.database.promote(++sessions_, host.database.rule);
+    host.database.promote(++sessions_, host.database.rule, 0);
 }
 
 void World::switch_over() {

@@ -65,9 +65,11 @@ Duration World::time_of(pg::TaskKind kind) {
 
 // A copy that was not finished is of no use.
 void World::cut_short(Host& host) {
-    if (host.busy == pg::TaskKind::clone || host.busy == pg::TaskKind::rewind)
-        host.database.state = State::broken;
+    if (host.busy == pg::TaskKind::rewind) host.database.state = State::broken;
     if (host.busy == pg::TaskKind::initialise) host.database.state = State::no_data;
+    // It has been told to reload: that happens, whoever waits for it.
+    if (host.busy == pg::TaskKind::configure && host.database.runs())
+        host.database.configure(host.configures.source, host.configures.rule);
     if (host.busy) ++host.work;
     host.busy.reset();
 }
@@ -77,6 +79,10 @@ void World::do_task(Host& host, const pg::Task& task) {
     const std::uint64_t work = ++host.work;
     host.busy = task.kind;
     if (task.kind == pg::TaskKind::clone) end_database(host, false);
+    if (task.kind == pg::TaskKind::configure) {
+        host.configures = task;
+        if (host.database.state == State::primary) host.database.begin_to_configure(task.rule);
+    }
     if (referee_.traces()) referee_.say(now(), host.name, words(task));
     on_host(host, time_of(task.kind), [this, &host, task, work, life = host.life] {
         if (host.work != work) return;
@@ -85,7 +91,8 @@ void World::do_task(Host& host, const pg::Task& task) {
         if (!success) referee_.say(now(), host.name, std::string("failed: ") + name_of(task.kind));
         if (host.life != life) return;
         on_daemon(host, chance_.duration(100us, 2ms),
-                  [this, &host, number = task.number, success, local = host.database.seen()] {
+                  [this, &host, number = task.number, success, local = look_at(host)] {
+                      host.task_ended = number;
                       tell(host, pg::TaskEnded{number, success, success ? "" : "it failed", local});
                   });
     });
@@ -108,10 +115,14 @@ bool World::carry_out(Host& host, const pg::Task& task) {
             return true;
         case pg::TaskKind::clone:
         case pg::TaskKind::rewind: {
-            database.state = State::broken;
             const Host* source = source_of(host, task.source);
-            if (source == nullptr || chance(0.05)) return false;
-            database.log = source->database.log;
+            if (source == nullptr || chance(0.05)) {
+                if (task.kind == pg::TaskKind::rewind) database.state = State::broken;
+                return false;
+            }
+            const Log& log = source->database.log;
+            if (task.kind == pg::TaskKind::rewind && log.timeline() == database.log.timeline()) return false;
+            database.log = log;
             database.state = State::down;
             database.was_primary = false;
             database.clean = true;
@@ -165,13 +176,14 @@ void World::end_database(Host& host, bool in_order) {
 
 void World::tell_exited(Host& host) {
     if (!host.daemon_up) return;
-    on_daemon(host, chance_.duration(5ms, 20ms), [this, &host] { tell(host, pg::Exited{}); });
+    on_daemon(host, chance_.duration(5ms, 20ms),
+              [this, &host, after = host.task_ended] { tell(host, pg::Exited{after}); });
 }
 
 void World::open_primary(Host& host, const pg::Task& task) {
     ++sessions_;
     if (task.kind == pg::TaskKind::promote)
-        host.database.promote(sessions_, task.rule);
+        host.database.promote(sessions_, task.rule, task.behind.value);
     else
         host.database.start_primary(sessions_, task.rule);
     referee_.opened(now(), host);
@@ -203,7 +215,7 @@ void World::connect(Host& host) {
         return;
     }
     if (!reachable || source_of(host, standby.upstream) == nullptr) return;
-    if (!upstream->database.log.begins_with(standby.log)) return;
+    if (!upstream->database.log.serves(standby.log)) return;
     standby.receiving = true;
     ++standby.connection;
     standby.served_by = upstream->database.session;

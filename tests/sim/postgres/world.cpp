@@ -19,6 +19,7 @@ World::World(std::uint64_t seed, Settings settings, Referee& referee)
         host->name = std::string(1, static_cast<char>('a' + i));
         host->rate = chance_.real(0.99, 1.01);
         host->offset = chance_.duration(1s, 10'000s);
+        host->no_failover = i == settings_.hosts - 1 && settings_.hosts > 3 && chance_.chance(0.3);
         hosts_.push_back(std::move(host));
     }
     for (const auto& host : hosts_)
@@ -100,10 +101,14 @@ void World::start_daemon(Host& host) {
     host.waiting.clear();
     host.alarm = instant_never;
     host.busy.reset();
+    host.task_ended = 0;
     pg::Policy policy;
     policy.name = host.name;
     policy.sync = settings_.sync;
+    policy.no_failover = host.no_failover;
     policy.lease = settings_.lease;
+    // As while a change of it is rolled out.
+    if (chance(0.1)) policy.lease += policy.lease / 2;
     policy.seed = chance_.next();
     host.member = pg::make_member(policy, {host.guard_until, host.knows_cluster}, local_time(host, now()));
     std::vector<std::string> names;
@@ -123,11 +128,11 @@ void World::stop_daemon(Host& host) {
 void World::poll(Host& host, std::uint64_t life) {
     // A probe that opens a new connection finds out; what hangs counts as dying.
     if (host.database.hangs)
-        on_daemon(host, chance_.duration(1s, 3s), [this, &host] {
-            if (host.database.hangs) tell(host, pg::Exited{});
+        on_daemon(host, chance_.duration(1s, 3s), [this, &host, after = host.task_ended] {
+            if (host.database.hangs) tell(host, pg::Exited{after});
         });
     else
-        tell(host, pg::LocalSeen{host.database.seen(), 0});
+        tell(host, pg::LocalSeen{look_at(host), 0, host.task_ended});
     show_store(host);
     on_daemon(host, settings_.lease / 4 + chance_.duration(1ms, 50ms),
               [this, &host, life] { poll(host, life); });
@@ -150,12 +155,14 @@ void World::show_store_to_all() {
 
 void World::perform(Host& host, const pg::Write& write) {
     // What matters most is lost and late most often.
-    const bool matters = store_.record && (store_.record->promise != write.record.promise ||
-                                           store_.record->term != write.record.term);
+    pg::Record renewed = write.record;
+    if (store_.record) renewed.stamp = store_.record->stamp;
+    const bool matters = store_.record != renewed;
     const double often = matters ? 10 * lost : lost;
     const Duration slow =
         chance(often) ? chance_.duration(settings_.lease / 64, 2 * settings_.lease) : Duration{};
-    on_daemon(host, settings_.lease / 8, [this, &host, number = write.number] {
+    const Duration patience = chance(often) ? chance_.duration(100us, 10ms) : settings_.lease / 8;
+    on_daemon(host, patience, [this, &host, number = write.number] {
         tell(host, pg::Written{number, pg::Written::Outcome::unknown, 0});
     });
     agenda_.in(latency() + slow, [this, &host, life = host.life, write, often, matters] {
@@ -219,13 +226,25 @@ void World::perform(Host& host, const pg::Reply& reply) {
 }
 
 void World::perform(Host& host, const pg::Measure& measure) {
-    on_daemon(host, chance_.duration(500us, 5ms), [this, &host, number = measure.number] {
-        tell(host, pg::LocalSeen{host.database.seen(), number});
+    on_daemon(host, chance_.duration(200us, 3ms), [this, &host, number = measure.number] {
+        const pg::LocalSeen seen{look_at(host), number, host.task_ended};
+        on_daemon(host, chance_.duration(200us, 20ms), [this, &host, seen] { tell(host, seen); });
     });
 }
 
-void World::perform(Host& host, const pg::ExtendGuard& extend) {
-    host.guard_until = std::max(host.guard_until, extend.until);
+// What of its standbys must not vouch is known by their tags.
+pg::Local World::look_at(const Host& host) {
+    pg::Local local = host.database.seen();
+    for (pg::Downstream& one : local.streaming) one.no_sync = host_named(one.name)->no_failover;
+    return local;
+}
+
+void World::perform(Host& host, const pg::Read& /*read*/) {
+    show_store(host);
+}
+
+void World::perform(Host& host, const pg::SetGuard& set) {
+    host.guard_until = set.until;
     watch_guard(host);
 }
 

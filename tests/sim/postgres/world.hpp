@@ -46,6 +46,9 @@ struct Host {
     Database database;
     std::uint64_t work = 0;            // of what is being done to the database; a newer number cuts it off
     std::optional<pg::TaskKind> busy;  // with what
+    pg::Task configures;               // busy with that: what
+    pg::Number task_ended = 0;         // in this life of the daemon, the last
+    bool no_failover = false;          // by its tags; nor does it vouch for commits
     bool disk_full = false;
     bool disk_slow = false;
     bool store_reachable = true;
@@ -83,11 +86,12 @@ private:
     void start_daemon(Host& host);
     void stop_daemon(Host& host);
     void poll(Host& host, std::uint64_t life);
+    void perform(Host& host, const pg::Read& read);
     void perform(Host& host, const pg::Write& write);
     void perform(Host& host, const pg::Ask& ask);
     void perform(Host& host, const pg::Reply& reply);
     void perform(Host& host, const pg::Measure& measure);
-    void perform(Host& host, const pg::ExtendGuard& extend);
+    void perform(Host& host, const pg::SetGuard& set);
     void perform(Host& host, const pg::Task& task);
     void perform(Host& host, const pg::RememberCluster& remember);
     void watch_guard(Host& host);
@@ -96,6 +100,7 @@ private:
     void show_store(Host& host);
     void show_store_to_all();
     void say_record();
+    [[nodiscard]] pg::Local look_at(const Host& host);
     [[nodiscard]] Host* host_named(const std::string& name);
     [[nodiscard]] bool linked(const Host& one, const Host& other) const;
     [[nodiscard]] Duration latency();

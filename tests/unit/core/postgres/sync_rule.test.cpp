@@ -113,6 +113,16 @@ TEST(NextStep, SwapsAStandbyInThreeSteps) {
     EXPECT_FALSE(done.promise || done.rule);
 }
 
+// b's walsender may go by the old rule yet, and by what c has flushed already.
+TEST(NextStep, CoversWhatAMixtureOfTwoRulesAcknowledges) {
+    const SyncRule old{{"b"}, 1};
+    const SyncRule wanted{{"b", "c"}, 2};
+    const SyncStep step = next_step(wanted, old, {10}, old, {at("b", 90), at("c", 90)});
+    ASSERT_TRUE(step.promise);
+    EXPECT_EQ(*step.promise, (SyncRule{{"b", "c"}, 1}));
+    EXPECT_FALSE(step.rule);
+}
+
 TEST(NextStep, RecordsThatNobodyVouchesBeforeItIsSo) {
     const SyncRule old{{"a"}, 1};
     const SyncStep step = next_step({}, old, {10}, old, {});
