@@ -26,6 +26,7 @@ struct Intake {
         // programs a second one means that they end at once.
         if (news && run.phase == RunPhase::asked && !run.exit && !run.stop_sent)
             ask(service, SendSignal{service.policy.stop_signal, false}, output);
+        if (run.phase == RunPhase::running) repeat_reload();
         if (run.phase != RunPhase::launching) return;
         run.phase = RunPhase::running;
         begin_probes(service, now);
@@ -110,6 +111,13 @@ struct Intake {
     }
 
 private:
+    // Its configuration may have changed since it last read it.
+    void repeat_reload() const {
+        if (!std::exchange(run.reload_again, false) || !service.policy.can_reload) return;
+        ++run.reloads_open;
+        remark(service, "is told to reload once more: dpsupd ended before it heard what came of it", output);
+        ask(service, Reload{}, output);
+    }
     // Its watchdog counts from here: what it said before met nobody.
     void hear() const {
         if (!std::exchange(run.is_heard, true) && run.was_ready) watch(service, now);

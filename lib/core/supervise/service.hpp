@@ -70,6 +70,7 @@ struct Run {
     bool says_reloading = false;     // sent RELOADING=1, and no READY=1 since
     bool says_stopping = false;      // sent STOPPING=1
     std::uint32_t reloads_open = 0;  // asked of it, and not answered
+    bool reload_again = false;       // an earlier daemon asked, and did not hear what came of it
     std::string reload_failure;      // of the last that was answered; empty: it succeeded
     std::optional<Exited> exit;
     std::optional<LaunchFailed> launch_failure;

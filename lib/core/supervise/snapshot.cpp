@@ -55,6 +55,7 @@ Snapshot snapshot_of(const Service& service) {
     past.launched_at = run.launched_at;
     past.was_ready = run.was_ready;
     past.notified_ready = run.notified_ready;
+    past.reload_open = run.reload_again || run.reloads_open > 0;
     past.stop_sent = run.stop_sent;
     past.start_deadline = run.start_deadline;
     past.ended_at = run.ended_at;
@@ -146,6 +147,7 @@ void restore(Service& service, const Snapshot& snapshot, Instant now, Output& ou
     run.launched_at = past.launched_at;
     run.was_ready = past.was_ready;
     run.notified_ready = past.notified_ready;
+    run.reload_again = past.reload_open;
     run.stop_sent = past.stop_sent;
     run.ended_at = past.ended_at;
     run.exit = past.exit;

@@ -44,6 +44,7 @@ struct RunSnapshot {
     bool notified_ready = false;
     Instant start_deadline = instant_never;  // with what EXTEND_TIMEOUT_USEC added
     Instant ended_at = instant_never;        // when it began to end
+    bool reload_open = false;                // it was told to reload, and has not answered
     bool stop_sent = false;                  // asked: the stop signal has certainly been sent
     Instant kill_at = instant_never;         // asked: when its patience ends, with what was added
     std::optional<Exited> exit;              // the main process has ended; others of its tree may live

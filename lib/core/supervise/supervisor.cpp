@@ -246,6 +246,7 @@ void Supervisor::record(Node& node, Output& output) {
         mark.exited = service.run->exit.has_value();
         mark.notified = service.run->notified_ready;
         mark.stop_sent = service.run->stop_sent;
+        mark.reload_open = service.run->reloads_open > 0;
         mark.verdicts = verdicts_of(*service.run);
         mark.start_deadline = service.run->start_deadline;
         if (mark.phase == RunPhase::asked) mark.kill_at = service.run->kill_at;

@@ -77,6 +77,7 @@ private:
         bool exited = false;
         bool notified = false;
         bool stop_sent = false;
+        bool reload_open = false;
         std::uint64_t verdicts = 0;
         Instant start_deadline = instant_never;
         Instant kill_at = instant_never;  // asked

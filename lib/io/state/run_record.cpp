@@ -34,6 +34,7 @@ json::object encode_instance(const core::RunSnapshot& run) {
                         {"verdicts", run.verdicts},
                         {"start_deadline", ns(run.start_deadline)}};
     if (run.stop_sent) object["stop_sent"] = true;
+    if (run.reload_open) object["reload_open"] = true;
     if (run.exit) object["exit"] = encode_exit(*run.exit);
     return object;
 }
@@ -132,6 +133,7 @@ core::RunSnapshot decode_instance(const json::value* value, bool& good) {
     reader.number("verdicts", run.verdicts);
     if (reader.find("start_deadline") != nullptr) reader.instant("start_deadline", run.start_deadline);
     if (reader.find("stop_sent") != nullptr) reader.flag("stop_sent", run.stop_sent);
+    if (reader.find("reload_open") != nullptr) reader.flag("reload_open", run.reload_open);
     if (const json::value* exit = reader.find("exit")) run.exit = decode_exit(exit, good);
     return run;
 }

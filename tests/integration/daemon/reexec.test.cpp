@@ -229,6 +229,21 @@ TEST_P(Reexec, LosesNoSignal) {
     EXPECT_EQ(count_records(daemon->path("record"), "stop", "a"), 1U);
 }
 
+TEST_P(Reexec, RepeatsAReloadThatItCutsOff) {
+    Daemon daemon(R"([service.a]
+command = "@ACTOR@"
+reload = { command = ["/bin/sh", "-c", "echo begin >> @DIR@/told; while [ ! -e @DIR@/go ]; do sleep 0.05; done; echo end >> @DIR@/told"] }
+)",
+                  options());
+    ASSERT_TRUE(daemon.reaches("a", "ready"));
+    ASSERT_EQ(daemon.ctl({"reload", "a"}).code(), 0);
+    ASSERT_TRUE(eventually([&] { return daemon.text("told") == "begin\n"; }));
+    reexec(daemon);
+    write_file(daemon.path("go"), "");
+    EXPECT_TRUE(eventually([&] { return daemon.text("told") == "begin\nbegin\nend\n"; }))
+        << daemon.text("told");
+}
+
 TEST_P(Reexec, AnswersWhoWaitsBeforeItGoes) {
     Daemon daemon(R"([service.slow]
 command = ["@ACTOR@", "record", "@DIR@/record", "slow", "stop-takes", "600"]

@@ -37,6 +37,20 @@ TEST(Crash, IsSurvivedByAWellServiceUntilAProbeSaysOtherwise) {
     EXPECT_EQ(scene.state("a"), "unhealthy");
 }
 
+// It may run with the configuration of before.
+TEST(Crash, RepeatsAReloadOfWhichNobodyHeardWhatCameOfIt) {
+    Scene scene({service("a").reloads()});
+    scene.begin();
+    scene.launched("a");
+    EXPECT_EQ(scene.change(service("a").reloads(), Change::reload), "reload a");
+    scene.crash();
+    scene.crash();
+    EXPECT_EQ(scene.launched("a"), "reload a");
+    scene.told("a", 1, Reloaded{true, ""});
+    scene.crash();
+    EXPECT_EQ(scene.launched("a"), "");
+}
+
 // What it said meanwhile met nobody, and until the world listens again it says all in vain.
 TEST(Crash, CountsTheWatchdogFromWhereItIsHeardAgain) {
     Scene scene({service("a").notifies().watched(10s)});
