@@ -45,9 +45,12 @@ std::string action_body(const std::string& action, const Options& options) {
 }
 
 // With --wait the daemon keeps the time; without a time of ours it has its own.
+// What dpsupd itself waits at the most where no time is given.
+constexpr Duration wait_longest = std::chrono::minutes(5);
+
 std::optional<Duration> patience_for(const Options& options) {
     if (options.timeout) return *options.timeout + patience;
-    if (options.wait) return std::nullopt;
+    if (options.wait) return wait_longest + patience;
     return patience;
 }
 

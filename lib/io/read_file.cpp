@@ -11,7 +11,7 @@
 namespace dpsup::io {
 
 int read_file(const std::string& path, std::size_t most, std::string& text) {
-    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // a FIFO must not hold us up
     if (!fd) return errno;
     std::array<char, 8192> buffer{};
     while (text.size() < most) {

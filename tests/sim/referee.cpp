@@ -46,6 +46,7 @@ void Referee::judge(const core::Event& event, const core::Output& output, Instan
 }
 
 void Referee::judge_takeover(const core::Output& output, Instant now) {
+    took_over_at_ = now;
     touched_.clear();
     killed_by_command_.clear();
     deadlines_count_ = false;

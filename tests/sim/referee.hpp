@@ -146,6 +146,7 @@ private:
     double rate_least_ = 1e9;
     Duration delay_most_{};
     double relaunches_ = 0;        // leaky bucket of what happened
+    Instant took_over_at_{};       // when the present daemon began
     std::ptrdiff_t promised_ = 0;  // restarts that an earlier daemon's budget had let happen later
     Instant leaked_at_{};
     double reserved_ = 0;  // leaky bucket of what failures may have reserved

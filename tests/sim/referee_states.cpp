@@ -131,7 +131,9 @@ void Referee::check_duties(const Account& account, Instant now) const {
              "something of it lives on long after its stop timeout");
     if (run.ending() || !run.launched) return;
     if (!run.timeouts_unsure) {
-        const auto start_end = std::max(run.start_from + policy.start_timeout, run.extended_until);
+        // Who was away when its time was over can only say so once back.
+        const auto start_end =
+            std::max({run.start_from + policy.start_timeout, run.extended_until, took_over_at_});
         // After a stall its probes are asked once more.
         Duration asked_again{};
         for (const core::ProbePolicy& probe : policy.probes)

@@ -1,6 +1,7 @@
 #include "io/state/run_log.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,11 @@ Result<void> RunLog::check(const std::string& path, const std::string& boot_id) 
 }
 
 Result<void> RunLog::read() {
+    struct stat info{};
+    if (::stat(path_.c_str(), &info) == 0 && S_ISFIFO(info.st_mode)) {
+        damaged_ = 1;  // opening it would wait for a writer
+        return {};
+    }
     std::ifstream file(path_, std::ios::binary);
     if (!file) {
         if (errno == ENOENT) return {};

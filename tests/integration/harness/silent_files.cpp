@@ -64,8 +64,13 @@ bool SilentServers::mount_at(const std::string& directory) const {
 bool SilentServers::mount_for(pid_t pid, const std::string& directory) const {
     const pid_t child = ::fork();
     if (child == 0) {
-        const int names = ::open(("/proc/" + std::to_string(pid) + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
-        ::_exit(names >= 0 && ::setns(names, CLONE_NEWNS) == 0 && mount(directory) ? 0 : 1);
+        const std::string process = "/proc/" + std::to_string(pid);
+        const int names = ::open((process + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC);
+        // Into another namespace one comes at its root, which a chroot is not.
+        const int root = ::open((process + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const bool there =
+            names >= 0 && ::setns(names, CLONE_NEWNS) == 0 && ::fchdir(root) == 0 && ::chroot(".") == 0;
+        ::_exit(there && mount(directory) ? 0 : 1);
     }
     int status = -1;
     return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;

@@ -1,7 +1,8 @@
-// The run log where the disk is really full.
+// The run log in a bad place: where the disk is really full, or something else lies there.
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,6 +76,20 @@ TEST(FullRunLog, HasRoomOfItsOwn) {
     std::filesystem::remove_all(directory);
     if (ended == 77) GTEST_SKIP() << "no file system can be mounted here";
     EXPECT_EQ(ended, 0);
+}
+
+TEST(MisplacedRunLog, IsHeldUpByNoFifo) {
+    std::string directory = testing::TempDir() + "dpsup-runs-XXXXXX";
+    ASSERT_NE(mkdtemp(directory.data()), nullptr);
+    const std::string path = directory + "/runs";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    auto log = RunLog::open(path, "boot-a");
+    ASSERT_TRUE(log);
+    EXPECT_TRUE(log->take_found().empty());
+    log->set("a", some_record(1));
+    EXPECT_TRUE(log->flush());
+    EXPECT_EQ(RunLog::open(path, "boot-a").value().take_found().size(), 1U);
+    std::filesystem::remove_all(directory);
 }
 
 }  // namespace
