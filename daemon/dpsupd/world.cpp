@@ -229,6 +229,7 @@ void World::note_output_place(ServiceId id, const config::Service& service) {
 // Of every service that writes to a file: a log probe may be configured while it runs.
 void World::note_output_began(ServiceId id, const io::OutputBegin& begin) {
     const io::ServiceConfig config = config_of(id);
+    if (!config) return;
     if (has_log_probe(*config))
         outputs_[id] = io::FileOutput{io::log_file_of(config->name, paths_), begin.size, begin.tail};
     else
@@ -266,6 +267,7 @@ void World::note_launches(const core::Output& output) {
     for (const core::Effect& effect : output.effects)
         if (std::holds_alternative<core::Launch>(effect.action)) {
             began_.erase(effect.service);
+            outputs_.erase(effect.service);  // of an earlier instance
             note_output_place(effect.service, *config_of(effect.service));
         }
 }

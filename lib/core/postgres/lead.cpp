@@ -92,7 +92,6 @@ bool Moves::begins_new_timeline() const {
 }
 
 void Moves::lead_primary() {
-    const Record& record = *me_.seen->record;
     if (!is_published()) {
         if (!begins_new_timeline()) kill("its timeline has a number that another has had");
         return;
@@ -103,8 +102,7 @@ void Moves::lead_primary() {
         note("no switchover to " + *me_.successor + ": it does not stream from here");
         me_.successor.reset();
     }
-    const SyncStep step =
-        next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, record.promise, me_.local.streaming);
+    const SyncStep step = sync_step();
     if (step.rule && is_settled()) begin(TaskKind::configure, {}, *step.rule);
 }
 
@@ -116,6 +114,11 @@ SyncRule Moves::wanted_rule() const {
         me_.voters, [this](const std::string& name) { return !streams(me_.local, name); });
     if (weak && more_come && now_ < me_.promoted_at + me_.policy.sync_patience) return me_.local.rule;
     return rule;
+}
+
+SyncStep Moves::sync_step() const {
+    return next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, me_.seen->record->promise,
+                     me_.local.streaming);
 }
 
 // What the record should say, but for its stamp.
@@ -135,8 +138,7 @@ Record Moves::wanted_record() const {
         if (record.forks.size() > forks_max) record.forks.erase(record.forks.begin());
         return record;
     }
-    const SyncStep step =
-        next_step(wanted_rule(), me_.local.rule, me_.local.rule_since, record.promise, me_.local.streaming);
+    const SyncStep step = sync_step();
     if (step.promise) record.promise = *step.promise;
     return record;
 }

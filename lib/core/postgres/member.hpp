@@ -22,7 +22,8 @@
 //
 // The vote. A candidate needs answers of as many members as the record's promise demands (sync_rule.hpp), none of which
 // has more than itself. Who answers, or asks, stops receiving from the old holder first, and does not take it up again
-// before the record changes: a host that was frozen with its guard and thaws can have no commit acknowledged.
+// before the record changes: a host that was frozen with its guard and thaws can have no commit acknowledged that the
+// elected member lacks.
 //
 // The lineage. A new primary acknowledges nothing (closed_rule) before the record names its timeline and where that begins.
 // Only whoever is on that lineage votes or follows; all others are wound back or copied.

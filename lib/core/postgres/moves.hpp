@@ -50,6 +50,7 @@ private:
     void release(const std::string& why);
     [[nodiscard]] Record wanted_record() const;
     [[nodiscard]] SyncRule wanted_rule() const;
+    [[nodiscard]] SyncStep sync_step() const;
     [[nodiscard]] bool has_heirs() const;
     [[nodiscard]] bool is_published() const;
     [[nodiscard]] bool begins_new_timeline() const;

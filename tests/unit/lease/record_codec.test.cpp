@@ -17,6 +17,10 @@ core::postgres::Record example() {
     record.ended = "db1";
     record.end = {{3}, {0x16B3748}};
     record.successor = "db2";
+    record.opening = true;
+    record.system = 7'123'456'789'012'345'678U;
+    record.lease = std::chrono::milliseconds(5250);
+    record.asynchronous = true;
     record.timeline = {3};
     record.forks = {{{2}, {100}}, {{3}, {200}}};
     record.promise = {{"db2", "db3"}, 1};
